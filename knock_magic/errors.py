@@ -1,0 +1,57 @@
+"""What can go wrong, as a tree; each error says what failed, what was seen and what to do.
+
+    KnockError
+    ├── UsageError      something typed can't be understood
+    ├── SettingsError   a setting is missing or malformed
+    └── DeliveryError   a channel did not take a message
+"""
+
+from __future__ import annotations
+
+from typing import Mapping, Optional, Union
+
+from knock_magic import language
+
+
+class KnockError(Exception):
+    """An error with its text in every language we speak."""
+
+    def __init__(self, en: str, ko: str) -> None:
+        super().__init__(en)
+        self.texts: Mapping[str, str] = {"en": en, "ko": ko}
+
+    def __str__(self) -> str:
+        return language.pick(self.texts)
+
+
+class UsageError(KnockError):
+    """A command, option or value that can't be understood."""
+
+
+class SettingsError(KnockError):
+    """A setting that is missing or malformed."""
+
+
+class DeliveryError(KnockError):
+    """A channel did not take a message.
+
+    Args:
+        reason: what the provider answered and what to do, in one text or in each language.
+        permanent: trying again unchanged can't help.
+        retry_after: seconds the provider asked us to wait, if it did.
+        maybe_sent: the message may have arrived all the same (a time-out after it was written).
+    """
+
+    def __init__(
+        self,
+        reason: Union[str, Mapping[str, str]],
+        *,
+        permanent: bool = False,
+        retry_after: Optional[float] = None,
+        maybe_sent: bool = False,
+    ) -> None:
+        texts = {"en": reason, "ko": reason} if isinstance(reason, str) else reason
+        super().__init__(texts["en"], texts["ko"])
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.maybe_sent = maybe_sent

@@ -1,0 +1,68 @@
+"""`Event`: a frozen fact about a run (what, when, how long, error, metrics), JSON in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any, Dict, Mapping, Optional, Union
+
+Metric = Union[int, float, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorInfo:
+    """Why a run failed or died, as text only: an exception object would pin frames and their memory."""
+
+    type: str
+    message: str
+    traceback: Optional[str] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is: `step` of `total` (None: unknown), and the seconds that remain."""
+
+    step: int
+    total: Optional[int] = None
+    eta_s: Optional[float] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One fact.
+
+    `started_at` and `ended_at` are seconds since the epoch; `ended_at` is None while the run goes on.
+    `duration_s` is measured by a monotonic clock, so it stays right when the wall clock jumps.
+    """
+
+    event: str
+    name: str
+    started_at: float
+    ended_at: Optional[float] = None
+    duration_s: float = 0.0
+    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    run: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    host: str = ""
+    user: str = ""
+    notebook: Optional[str] = None
+    execution_count: Optional[int] = None
+    error: Optional[ErrorInfo] = None
+    metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
+    progress: Optional[Progress] = None
+    text: Optional[str] = None  # what `knock.send` was given
+    note: Optional[str] = None  # how it came to this, where that has words of its own
+
+    def to_json(self) -> Dict[str, Any]:
+        """Plain dicts, lists, text and numbers, ready for `json.dumps`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Event:
+        """The event that `to_json` wrote; fields a later version added are left out."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        if values.get("error"):
+            values["error"] = ErrorInfo(**values["error"])
+        if values.get("progress"):
+            values["progress"] = Progress(**values["progress"])
+        return cls(**values)

@@ -1,0 +1,98 @@
+"""What ``%load_ext`` puts into a shell, and what ``%unload_ext`` takes out again: the mirror of each other."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Mapping, Optional
+
+from knock_magic import head, knocker
+from knock_magic.channels.notebook import Notebook
+from knock_magic.knocker import Knocker
+from knock_magic.magics import MAGIC, KnockMagics
+from knock_magic.settings import Sources
+from knock_magic.template import Message
+from knock_magic.watcher import CellWatcher
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+NAMES = ("knock", "knock_magic")  # both load this extension, once
+
+_loaded: Optional[Extension] = None
+
+
+class Extension:
+    """The extension in one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        channel = Notebook()
+
+        def show(message: Message) -> None:
+            channel.show(message, shell)
+
+        sources = Sources(os.environ, shell.config)
+        self._knocker = Knocker(sources, show=show, notebook=lambda: notebook_path(os.environ, shell.user_ns))
+        self._watcher = CellWatcher(shell, self._knocker)
+        self._magics = KnockMagics(shell, self._knocker)
+        self._watches = not self._knocker.settings.disable
+
+    def put_in(self) -> None:
+        """Register every hook."""
+        shell = self._shell
+        knocker.become_current(self._knocker)
+        shell.input_transformers_cleanup.append(head.strip)
+        shell.register_magics(self._magics)
+        if self._watches:
+            self._knocker.announce()
+            shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
+            shell.events.register("post_run_cell", self._watcher.post_run_cell)
+            if shell.has_trait("exit_now"):
+                shell.observe(self._on_exit, "exit_now")
+
+    def take_out(self) -> None:
+        """Remove every hook; the courier leaves once what is due is delivered."""
+        shell = self._shell
+        if self._watches:
+            shell.events.unregister("pre_run_cell", self._watcher.pre_run_cell)
+            shell.events.unregister("post_run_cell", self._watcher.post_run_cell)
+            if shell.has_trait("exit_now"):
+                shell.unobserve(self._on_exit, "exit_now")
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop(MAGIC, None)
+        shell.magics_manager.registry.pop(KnockMagics.__name__, None)
+        shell.input_transformers_cleanup.remove(head.strip)
+        shell.extension_manager.loaded.difference_update(NAMES)
+        knocker.become_current(None)
+        self._knocker.close()
+
+    def _on_exit(self, change: Mapping[str, Any]) -> None:
+        # Shutdown, restart and quit() set this, even from the control thread while a cell runs.
+        if change["new"]:
+            self._knocker.sidecar.bye()
+
+
+def load(shell: InteractiveShell) -> None:
+    """Put the extension into `shell`, unless it is there."""
+    global _loaded
+    if _loaded is None:
+        extension = Extension(shell)
+        extension.put_in()
+        _loaded = extension
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the extension out of `shell`, if it is there."""
+    global _loaded
+    if _loaded is not None:
+        extension, _loaded = _loaded, None
+        extension.take_out()
+
+
+def notebook_path(environ: Mapping[str, str], user_ns: Mapping[str, Any]) -> Optional[str]:
+    """The notebook's path where the front end tells it without being asked over the network.
+
+    jupyter_server 2 sets ``JPY_SESSION_NAME``; VS Code puts ``__vsc_ipynb_file__`` into the namespace.
+    """
+    path = environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
+    return str(path) if path else None

@@ -1,0 +1,337 @@
+"""The door: general settings, channels in use, and the way of an event to the notebook and the courier."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import hmac
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from traitlets import Bool, Enum, Unicode
+from traitlets import List as ListTrait
+
+from knock_magic import channels, folders, language, outbox, rules, runs
+from knock_magic.channels.base import Channel
+from knock_magic.errors import KnockError, SettingsError
+from knock_magic.event import Event
+from knock_magic.options import Options
+from knock_magic.settings import Duration, Settings, Sources
+from knock_magic.sidecar import Sidecar
+from knock_magic.template import Message, render
+
+FALLBACK = "notebook"
+KEY_FILE = "fingerprint.key"
+
+Show = Callable[[Message], None]
+Say = Callable[[str], None]
+
+
+class Knock(Settings):
+    """The settings that belong to no channel."""
+
+    to = ListTrait(Unicode(), help="Channels to knock on.").tag(config=True, ko="알림을 보낼 채널")
+    auto = Duration(60.0, help="Knock for every cell that ran at least this long; off: only when asked.").tag(
+        config=True, ko="이보다 오래 걸린 셀은 모두 알림, off면 요청할 때만"
+    )
+    template = Enum(["standard"], "standard", help="Message template.").tag(config=True, ko="메시지 템플릿")
+    lang = Enum(["", *language.LANGUAGES], "", help="Language of messages and errors; empty: the locale's.").tag(
+        config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
+    )
+    disable = Bool(False, help="Load, but neither watch nor knock.").tag(config=True, ko="불러오되 지켜보지도 알리지도 않음")
+
+
+def say_on_stderr(text: str) -> None:
+    """One line to the user, beside the output of what they ran."""
+    print(f"knock: {text}", file=sys.stderr)
+
+
+def show_on_terminal(message: Message) -> None:
+    """What the embedded default does where there is no shell: a line on stderr."""
+    say_on_stderr(message.text)
+
+
+class Knocker:
+    """All that knocks in one process goes through one of these.
+
+    Args:
+        sources: where the settings are read from.
+        show: how the embedded default shows a message here.
+        say: how a line of help or trouble reaches the user.
+        notebook: gives the path of the notebook, where there is one.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        show: Show = show_on_terminal,
+        say: Say = say_on_stderr,
+        notebook: Callable[[], Optional[str]] = lambda: None,
+    ) -> None:
+        self._sources = sources
+        self._show = show
+        self._say = say
+        self.notebook = notebook
+        found, problems = Knock.read(sources)
+        assert isinstance(found, Knock)
+        self.settings = found
+        language.use(self.settings.lang)
+        self._channels: Dict[str, Channel] = {}
+        self._refused: set[str] = set()
+        self._results: Dict[Tuple[str, str], Mapping[str, Any]] = {}
+        self._heard = threading.Condition()
+        self.last_results: Dict[str, Mapping[str, Any]] = {}
+        self.trouble: Deque[str] = collections.deque(maxlen=20)
+        self.outbox_path = outbox.path_in(folders.state_folder(sources.environ))
+        self.sidecar = Sidecar(self._hello, self._hear)
+        for problem in problems:
+            say(str(problem))
+
+    # Channels.
+
+    def in_use(self) -> Tuple[str, ...]:
+        """The channels that knocks go to where nothing else is said."""
+        chosen = tuple(self.settings.to) or tuple(name for name in self._mentioned() if self._is_ready(name))
+        return self.usable(chosen)
+
+    def usable(self, names: Sequence[str]) -> Tuple[str, ...]:
+        """Those of `names` that can be used; why one can't is said once. The embedded default where none is left."""
+        good = []
+        for name in names:
+            try:
+                self.ready(name)
+                good.append(name)
+            except KnockError as problem:
+                if name not in self._refused:
+                    self._refused.add(name)
+                    self._say(str(problem))
+        return tuple(dict.fromkeys(good)) or (FALLBACK,)
+
+    def channel(self, name: str) -> Channel:
+        """The channel `name` with its settings; raises `UsageError` where there is none of that name."""
+        if name not in self._channels:
+            found, problems = channels.find(name).read(self._sources)
+            assert isinstance(found, Channel)
+            for problem in problems:
+                self._say(str(problem))
+            self._channels[name] = found
+        return self._channels[name]
+
+    def ready(self, name: str) -> Channel:
+        """The channel `name`, fit to send; raises `KnockError` with what is missing."""
+        channel = self.channel(name)
+        missing = channel.missing()
+        if missing:
+            raise SettingsError(
+                f"{name} can't be used yet: set {', '.join(missing)}.",
+                f"{name} 채널은 아직 쓸 수 없어요. {', '.join(missing)} 값을 설정해 주세요.",
+            )
+        return channel
+
+    def use(self, names: Sequence[str]) -> None:
+        """Knock on `names` from here on; raises `KnockError`, and changes nothing, if one can't be used."""
+        self._refused.difference_update(names)
+        for name in names:
+            self.ready(name)
+        self.settings.to = list(dict.fromkeys(names))
+        self.announce()
+
+    def auto(self, seconds: Optional[float]) -> None:
+        """Knock for every cell that ran at least `seconds`; None: only when asked."""
+        self.settings.auto = seconds
+        self.announce()
+
+    def _mentioned(self) -> List[str]:
+        prefixes = {name: f"KNOCK_{name.upper()}_" for name in channels.names()}
+        by_environment = {
+            name for name, prefix in prefixes.items() if any(key.startswith(prefix) for key in self._sources.environ)
+        }
+        # The class is looked at only where something could be set: an import each would slow the loading.
+        sections = {str(section).lower() for section in self._sources.config}
+        return [name for name in prefixes if name in by_environment or name.replace("_", "") in sections]
+
+    def _is_ready(self, name: str) -> bool:
+        return not self.channel(name).missing()
+
+    # Rules.
+
+    def rules(self, options: Options, *, min_s: float) -> Dict[str, Any]:
+        """Who is told of a run with `options`, when, and how; `min_s` where they do not say."""
+        return {
+            "to": self.usable(options.to) if options.to else self.in_use(),
+            "on": [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])],
+            "min_s": min_s if options.min is None else options.min,
+            "template": options.template or self.settings.template,
+            "lang": language.current(),
+        }
+
+    def announce(self) -> None:
+        """Tell the courier what it must know of the plain cells: who is told, and from when."""
+        seconds = self.settings.auto
+        if seconds is not None:
+            about = self.rules(Options(), min_s=seconds)
+            self.sidecar.know("auto", {"op": "auto", "rules": self._outside(about)})
+
+    def _outside(self, about: Mapping[str, Any]) -> Dict[str, Any]:
+        """The rules as the courier gets them: only channels that it can reach, whose settings it then knows."""
+        outside = [name for name in about["to"] if not self.channel(name).in_kernel]
+        for name in outside:
+            self._teach(name)
+        return {**about, "to": outside}
+
+    def _teach(self, name: str) -> None:
+        values = self.channel(name).values()
+        written = json.dumps([name, values], sort_keys=True)
+        fingerprint = hmac.new(self._key(), written.encode("ascii"), hashlib.sha256).hexdigest()
+        line = {"op": "settings", "channel": name, "fingerprint": fingerprint, "values": values}
+        self.sidecar.know(f"settings {name}", line)
+
+    def _key(self) -> bytes:
+        if not hasattr(self, "_read_key"):
+            self._read_key = fingerprint_key(os.path.dirname(self.outbox_path))
+        return self._read_key
+
+    # The way of an event.
+
+    def begin(self, event: Event, about: Mapping[str, Any], started_mono: float) -> None:
+        """A run has begun."""
+        line = {"op": "open", "event": event.to_json(), "rules": self._outside(about), "mono": started_mono}
+        self.sidecar.open(event.run, line)
+        if "started" in about["on"]:
+            self.tell(event, about)
+
+    def tell(self, event: Event, about: Mapping[str, Any]) -> None:
+        """Pass `event` on to everybody its rules name."""
+        data = event.to_json()
+        line = {"op": "tell", "event": data, "rules": self._outside(about)}
+        if event.event == "progress":
+            self.sidecar.progress(line)
+        else:
+            self.sidecar.tell(event.id, line, ends=event.run if event.event in rules.ENDINGS else "")
+        if rules.is_due(data, about) and any(self.channel(name).in_kernel for name in about["to"]):
+            self._show(render(event, lang=about["lang"]))
+
+    def send(self, text: str, to: Optional[Sequence[str]] = None, kind: str = "message") -> Event:
+        """Knock with `text`, which belongs to no run."""
+        now = time.time()
+        event = Event(
+            event=kind,
+            name=text if kind == "message" else "knock",
+            text=text,
+            started_at=now,
+            ended_at=now,
+            host=runs.host(),
+            user=runs.user(),
+            notebook=self.notebook(),
+        )
+        self.tell(event, self.rules(Options(to=tuple(to) if to else None), min_s=0.0))
+        return event
+
+    def results(self, event: Event, names: Sequence[str], seconds: float) -> Dict[str, Optional[Mapping[str, Any]]]:
+        """What became of `event` on each of `names`, after `seconds` at most; None: not known yet.
+
+        A channel of the kernel's own is always done, for it was shown before this was called.
+        """
+        outside = [name for name in names if not self.channel(name).in_kernel]
+        keys = [(event.id, name) for name in outside]
+        with self._heard:
+            self._heard.wait_for(lambda: all(key in self._results for key in keys), seconds)
+        here = {name: {"ok": True} for name in names if name not in outside}
+        return {**here, **{name: self._results.get((event.id, name)) for name in outside}}
+
+    def close(self) -> None:
+        """End: what is due is still delivered, by the courier."""
+        self.sidecar.close()
+
+    # The courier's end.
+
+    def _hello(self) -> Dict[str, Any]:
+        event = Event(
+            event="started", name="", started_at=0.0, host=runs.host(), user=runs.user(), notebook=self.notebook()
+        )
+        # The empty entry and the current folder are the user's own; nothing of ours is looked for there.
+        sys_path = [folder for folder in sys.path if folder and folder != os.getcwd()]
+        return {
+            "op": "hello",
+            "outbox": self.outbox_path,
+            "sys_path": sys_path,
+            "event": event.to_json(),
+        }
+
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        """In the daemon thread: note what the courier says."""
+        if answer["op"] == "warn":
+            self.trouble.append(_warning(answer))
+        if answer["op"] != "result":
+            return
+        with self._heard:
+            self._results[answer["id"], answer["channel"]] = answer
+            self.last_results[answer["channel"]] = answer
+            self._heard.notify_all()
+        if not answer["ok"] and answer["permanent"]:
+            self.trouble.append(answer["reason"])
+
+    def warn(self, text: str) -> None:
+        """One line of help or trouble to the user."""
+        self._say(text)
+
+    def tell_trouble(self) -> None:
+        """Say what went wrong meanwhile, once."""
+        while self.trouble:
+            self._say(self.trouble.popleft())
+
+
+def _warning(answer: Mapping[str, Any]) -> str:
+    seen = answer["seen"]
+    texts = {
+        "outbox": {
+            "en": f"the outbox can't be written ({seen}); knocks are kept in memory, and lost if the machine stops.",
+            "ko": f"알림 보관함에 쓸 수 없어요({seen}). 메모리에만 두니 컴퓨터가 꺼지면 사라져요.",
+        },
+        "courier": {
+            "en": f"no process can be started here ({seen}); knocks wait until one can.",
+            "ko": f"프로세스를 시작할 수 없어요({seen}). 시작할 수 있을 때까지 알림이 기다려요.",
+        },
+    }
+    return language.pick(texts[answer["about"]])
+
+
+def fingerprint_key(state_folder: str) -> bytes:
+    """The random key of this user's fingerprints; one that lasts as long as the process where no file can be kept."""
+    path = os.path.join(state_folder, KEY_FILE)
+    try:
+        folders.make_private(state_folder)
+        try:
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(fd, "wb") as file:
+                file.write(os.urandom(32))
+        with open(path, "rb") as file:
+            return file.read() or os.urandom(32)
+    except OSError:
+        return os.urandom(32)
+
+
+_knocker: Optional[Knocker] = None
+
+
+def current() -> Knocker:
+    """This process's knocker; one that reads the environment is made where no extension was loaded."""
+    global _knocker
+    if _knocker is None:
+        _knocker = Knocker(Sources(os.environ))
+    return _knocker
+
+
+def become_current(knocker: Optional[Knocker]) -> None:
+    """Make `knocker` the one that `current` gives."""
+    global _knocker
+    _knocker = knocker
+

@@ -1,0 +1,188 @@
+"""``%knock`` and ``%%knock``: what people type in a notebook."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+
+from knock_magic import channels, options, outbox
+from knock_magic.durations import parse_duration, say_duration
+from knock_magic.errors import KnockError, UsageError
+from knock_magic.head import MARK
+from knock_magic.knocker import Knocker
+from knock_magic.language import pick
+from knock_magic.settings import label_of
+from knock_magic.template import OUTCOME_WORDS
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+MAGIC = "knock"
+TEST_SECONDS = 30.0
+
+
+@magics_class
+class KnockMagics(Magics):
+    """The commands; each prints, and none raises into the cell that it stands in."""
+
+    def __init__(self, shell: InteractiveShell, knocker: Knocker) -> None:
+        super().__init__(shell)
+        self._knocker = knocker
+        self._commands: Dict[str, Callable[[str], None]] = {
+            "": self._status,
+            "use": self._use,
+            "auto": self._auto,
+            "test": self._test,
+            "send": self._send,
+            "channels": self._channels,
+        }
+
+    @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator,unused-ignore]
+    def knock(self, line: str, cell: str = "") -> None:
+        """Knock when a cell has ended, or do one of the commands."""
+        if cell:
+            # Only another magic that asks for this one by name gets here; at the head of a cell the line is
+            # taken out before any magic is looked for.
+            assert self.shell is not None
+            self.shell.run_cell(f"{MARK} {line}\n{cell}", store_history=False)
+            return
+        word, _, rest = line.strip().partition(" ")
+        try:
+            self._command(word)(rest.strip())
+        except KnockError as problem:
+            self._knocker.warn(str(problem))
+
+    def _command(self, word: str) -> Callable[[str], None]:
+        if word in self._commands:
+            return self._commands[word]
+        known = [name for name in self._commands if name]
+        likely = difflib.get_close_matches(word, known, n=1)
+        raise UsageError(
+            f"%knock {word[:40]} is no command.{f' Did you mean {likely[0]}?' if likely else ''} "
+            f"There are: {', '.join(known)}; {MARK} at the head of a cell knocks when it ends.",
+            f"%knock {word[:40]} 명령은 없어요.{f' 혹시 {likely[0]}인가요?' if likely else ''} "
+            f"쓸 수 있는 명령: {', '.join(known)}. 셀 맨 위에 {MARK} 줄을 쓰면 그 셀이 끝날 때 알려 드려요.",
+        )
+
+    # The commands.
+
+    def _status(self, _: str) -> None:
+        print("\n".join(status(self._knocker)))
+
+    def _use(self, line: str) -> None:
+        names = line.replace(",", " ").split()
+        if not names:
+            raise UsageError("%knock use needs a channel, e.g. %knock use webhook.", "%knock use webhook처럼 채널을 적어 주세요.")
+        self._knocker.use(names)
+        shown = ", ".join(names)
+        print(pick({"en": f"Knocking on {shown} from here on.", "ko": f"이제부터 {shown} 채널로 알려 드려요."}))
+
+    def _auto(self, line: str) -> None:
+        if not line:
+            print(auto_line(self._knocker))
+            return
+        self._knocker.auto(None if line.lower() == "off" else parse_duration(line))
+        print(auto_line(self._knocker))
+
+    def _test(self, line: str) -> None:
+        names = line.replace(",", " ").split() or list(self._knocker.in_use())
+        for text, _ in test(self._knocker, names):
+            print(text)
+
+    def _send(self, line: str) -> None:
+        if not line:
+            raise UsageError("%knock send needs a text.", "%knock send 뒤에 보낼 글을 적어 주세요.")
+        self._knocker.send(options.unquoted(line))
+
+    def _channels(self, _: str) -> None:
+        print("\n".join(channel_lines(self._knocker)))
+
+
+KnockMagics.knock.__doc__ = f"""Knock when a cell has ended, or do one of the commands.
+
+    {MARK} [NAME ...] [OPTIONS]      at the head of a cell: knock when it ends, however it ends
+
+{options.usage("en")}
+
+    %knock                          status: channels, threshold, what is waiting
+    %knock use CHANNEL...           knock on these channels from here on
+    %knock auto 60|off              knock for every cell that ran at least 60 s, or only when asked
+    %knock test [CHANNEL...]        send a test knock and say what the channel answered
+    %knock send TEXT                knock with a text; {{x}} and $x are replaced
+    %knock channels                 the channels there are, and what each needs
+"""
+
+
+def status(knocker: Knocker) -> List[str]:
+    """How things stand, in a few lines."""
+    names = knocker.in_use()
+    lines = [pick({"en": f"channels  {', '.join(names)}", "ko": f"채널   {', '.join(names)}"}), auto_line(knocker)]
+    for name in names:
+        last = knocker.last_results.get(name)
+        if last and not last["ok"]:
+            lines.append(f"{name}  {last['reason']}")
+    waiting = outbox.peek(knocker.outbox_path, "waiting")
+    now = time.time()
+    for row in waiting[:5]:
+        outcome = OUTCOME_WORDS[pick({"en": "en", "ko": "ko"})][row["event"]]
+        since = say_duration(now - row["happened_at"])
+        reason = f" ({row['reason']})" if row["reason"] else ""
+        lines.append(
+            pick({
+                "en": f"waiting   {row['name']} {outcome} → {row['channel']}, for {since}{reason}",
+                "ko": f"대기   {row['name']} {outcome} → {row['channel']}, {since}째{reason}",
+            })
+        )
+    pid = knocker.sidecar.courier_pid
+    lines.append(
+        pick({
+            "en": f"courier   {f'running (pid {pid})' if pid else 'starts with the next cell'}; {len(waiting)} waiting",
+            "ko": f"전달   {f'동작 중 (pid {pid})' if pid else '다음 셀에서 시작해요'}, 대기 {len(waiting)}건",
+        })
+    )
+    return lines
+
+
+def auto_line(knocker: Knocker) -> str:
+    """The threshold, in a line."""
+    seconds = knocker.settings.auto
+    if seconds is None:
+        return pick({"en": f"auto      off: only {MARK} cells knock", "ko": f"자동   꺼짐, {MARK} 셀만 알려요"})
+    span = say_duration(seconds)
+    return pick({"en": f"auto      every cell that runs at least {span}", "ko": f"자동   {span} 이상 걸린 셀은 모두 알려요"})
+
+
+def channel_lines(knocker: Knocker) -> List[str]:
+    """Every channel with its state and its settings."""
+    lines = []
+    for name in channels.names():
+        channel = knocker.channel(name)
+        missing = channel.missing()
+        state = pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
+        lines.append(f"{name} ({pick(channel.label)}): {state}")
+        for trait_name, trait in channel.fields().items():
+            needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
+            lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
+    return lines
+
+
+def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
+    """Send a test knock on `names`: what each channel answered within half a minute, and whether that was good."""
+    for name in names:
+        knocker.ready(name)
+    began = time.monotonic()
+    event = knocker.send("", names, kind="test")
+    answers = []
+    for name, result in knocker.results(event, names, TEST_SECONDS).items():
+        if result is None:
+            texts = {"en": f"{name}: no answer yet; it is tried again.", "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요."}
+        elif result["ok"]:
+            took = say_duration(time.monotonic() - began)
+            texts = {"en": f"{name}: arrived ({took}).", "ko": f"{name}: 도착했어요 ({took})."}
+        else:
+            texts = {"en": f"{name}: {result['reason']}"}
+        answers.append((pick(texts), bool(result and result["ok"])))
+    return answers

@@ -1,0 +1,194 @@
+"""The options of a cell and of ``knock run``: what was typed, checked, as `Options`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from typing import Callable, Dict, List, Optional, Tuple
+
+from knock_magic import channels, language
+from knock_magic.durations import parse_duration
+from knock_magic.errors import UsageError
+from knock_magic.rules import OUTCOMES
+
+# A token is quoted as a whole, an option with a quoted value, or a run of anything but space.
+_TOKEN = re.compile(r"""(?:--[\w-]+=)?(?:"[^"]*"|'[^']*')(?=\s|$)|\S+""")
+
+# Parsed from the start, so that a notebook written for a later version says what this one leaves out.
+LATER = ("every", "stall", "metric", "baseline")
+
+HELP: Dict[str, Dict[str, str]] = {
+    "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},
+    "template": {"en": "message template: standard", "ko": "메시지 템플릿: standard"},
+    "show": {"en": "expression to evaluate at the end and show; may be repeated", "ko": "끝났을 때 계산해서 보여 줄 식, 여러 번 쓸 수 있어요"},
+    "on": {"en": f"outcomes that knock: {', '.join(OUTCOMES)}", "ko": f"알림을 보낼 결과: {', '.join(OUTCOMES)}"},
+    "min": {"en": "knock only if it took this long, e.g. 60s", "ko": "이만큼 걸렸을 때만 알림, 예: 60s"},
+    "every": {"en": "report progress this often", "ko": "이 간격으로 진행 상황 알림"},
+    "stall": {"en": "knock when nothing happened for this long", "ko": "이만큼 아무 일도 없으면 알림"},
+    "metric": {"en": "metric to compare", "ko": "비교할 지표"},
+    "baseline": {"en": "number to compare it with, or best", "ko": "비교 기준값 또는 best"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What one cell or command asked for; None or empty where it did not say."""
+
+    name: str = ""
+    to: Optional[Tuple[str, ...]] = None
+    template: Optional[str] = None
+    show: Tuple[str, ...] = ()
+    on: Optional[Tuple[str, ...]] = None
+    min: Optional[float] = None
+    every: Optional[float] = None
+    stall: Optional[float] = None
+    metric: Optional[str] = None
+    baseline: Optional[str] = None
+
+    def not_yet(self) -> List[str]:
+        """The options that were given and do nothing in this version."""
+        return [f"--{name}" for name in LATER if getattr(self, name) is not None]
+
+
+def parse(line: str) -> Options:
+    """The options in `line`; words that belong to none are the name.
+
+    Raises:
+        UsageError: an option or a value can't be understood.
+    """
+    words: List[str] = []
+    values: Dict[str, List[str]] = {}
+    tokens = iter(_TOKEN.findall(line))
+    for token in tokens:
+        if not token.startswith("--") or token == "--":
+            words.append(unquoted(token))
+            continue
+        option, equals, value = token[2:].partition("=")
+        if option not in HELP:
+            raise _unknown(option)
+        if not equals:
+            value = next(tokens, "")
+        if value == "" or value.startswith("--"):
+            raise _valueless(option)
+        values.setdefault(option, []).append(unquoted(value))
+    read = {name: _READERS[name](given) for name, given in values.items()}
+    return Options(name=" ".join(words), **read)  # type: ignore[arg-type]
+
+
+def unquoted(token: str) -> str:
+    """`token` without its one outer pair of quotes."""
+    if len(token) >= 2 and token[0] == token[-1] and token[0] in "\"'":
+        return token[1:-1]
+    return token
+
+
+def _once(read: Callable[[str], object]) -> Callable[[List[str]], object]:
+    """A reader that takes the last value given."""
+    return lambda given: read(given[-1])
+
+
+def _channels(text: str) -> Tuple[str, ...]:
+    names = _words(text)
+    for name in names:
+        channels.find(name)
+    return names
+
+
+def _outcomes(text: str) -> Tuple[str, ...]:
+    names = _words(text)
+    for name in names:
+        if name not in OUTCOMES:
+            known = ", ".join(OUTCOMES)
+            hint_en, hint_ko = _hints(name, OUTCOMES)
+            raise UsageError(
+                f"--on takes {known}; got {name[:40]!r}.{hint_en}",
+                f"--on에는 {known} 중에서 적어 주세요. 받은 값: {name[:40]!r}.{hint_ko}",
+            )
+    return names
+
+
+def _expression(text: str) -> str:
+    try:
+        compile(text, "--show", "eval")
+    except (SyntaxError, ValueError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(
+            f"--show takes one Python expression (in quotes if it has spaces); got {text[:60]!r}: {why}.",
+            f"--show에는 파이썬 식을 하나 적어 주세요. 띄어쓰기가 있으면 따옴표로 감싸 주세요. 받은 값: {text[:60]!r} ({why})",
+        ) from None
+    return text
+
+
+def _template(text: str) -> str:
+    if text != "standard":
+        raise UsageError(
+            f"no template is called {text[:40]!r}. There is: standard.",
+            f"{text[:40]!r} 템플릿은 없어요. 쓸 수 있는 템플릿: standard",
+        )
+    return text
+
+
+def _baseline(text: str) -> str:
+    try:
+        float(text)
+    except ValueError:
+        if text != "best":
+            raise UsageError(
+                f"--baseline takes a number or best, got {text[:40]!r}.",
+                f"--baseline에는 숫자나 best를 적어 주세요. 받은 값: {text[:40]!r}",
+            ) from None
+    return text
+
+
+def _duration(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return parse_duration(text)
+        except UsageError as error:
+            raise UsageError(f"--{option}: {error.texts['en']}", f"--{option}: {error.texts['ko']}") from None
+
+    return read
+
+
+_READERS: Dict[str, Callable[[List[str]], object]] = {
+    "to": _once(_channels),
+    "template": _once(_template),
+    "show": lambda given: tuple(_expression(text) for text in given),
+    "on": _once(_outcomes),
+    "min": _once(_duration("min")),
+    "every": _once(_duration("every")),
+    "stall": _once(_duration("stall")),
+    "metric": _once(str),
+    "baseline": _once(_baseline),
+}
+
+
+def _words(text: str) -> Tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _hints(word: str, known: Tuple[str, ...]) -> Tuple[str, str]:
+    likely = difflib.get_close_matches(word, known, n=1)
+    return (f" Did you mean {likely[0]}?", f" 혹시 {likely[0]}인가요?") if likely else ("", "")
+
+
+def _unknown(option: str) -> UsageError:
+    known = tuple(f"--{name}" for name in HELP)
+    hint_en, hint_ko = _hints(f"--{option}", known)
+    return UsageError(
+        f"there is no option --{option[:40]}.{hint_en} There are: {', '.join(known)}.",
+        f"--{option[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}",
+    )
+
+
+def _valueless(option: str) -> UsageError:
+    return UsageError(
+        f"--{option} needs a value: {language.pick(HELP[option], 'en')}.",
+        f"--{option}에는 값이 필요해요: {language.pick(HELP[option], 'ko')}.",
+    )
+
+
+def usage(lang: str = "") -> str:
+    """A line for each option."""
+    return "\n".join(f"  --{name:<9} {language.pick(texts, lang or None)}" for name, texts in HELP.items())

@@ -1,0 +1,24 @@
+"""Who is told what: the rules of one run, and the decision they lead to.
+
+The kernel makes the rules and the courier applies them, so they travel as plain JSON.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+OUTCOMES = ("finished", "failed", "interrupted", "died", "stalled", "progress", "started")
+ENDINGS = frozenset({"finished", "failed", "interrupted", "died"})
+DEFAULT_ON = ("finished", "failed", "interrupted", "died", "stalled")
+
+# These were asked for one by one, so no rule of a run holds them back.
+_ALWAYS = frozenset({"message", "test", "warning"})
+
+
+def is_due(event: Mapping[str, Any], rules: Mapping[str, Any]) -> bool:
+    """Whether `event` is worth a knock: it is one of the outcomes asked for, and took long enough."""
+    if event["event"] in _ALWAYS:
+        return True
+    return event["event"] in rules["on"] and event["duration_s"] >= rules["min_s"]

@@ -1,0 +1,229 @@
+"""`CellWatcher`: pre_run_cell and post_run_cell → `Run`. It watches cells; IPython runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+
+from IPython.utils.text import DollarFormatter
+
+from knock_magic import head
+from knock_magic.cleaning import clean, one_line
+from knock_magic.errors import KnockError
+from knock_magic.event import Event, Metric
+from knock_magic.knocker import Knocker
+from knock_magic.language import pick
+from knock_magic.metrics import as_metric
+from knock_magic.names import name_of
+from knock_magic.options import Options, parse
+from knock_magic.runs import Run
+from knock_magic.tracebacks import describe
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+log = logging.getLogger("knock_magic")
+
+Hook = TypeVar("Hook", bound=Callable[..., None])
+
+NAME_LIMIT = 200  # characters, of a name that the user typed
+
+
+def guarded(hook: Hook) -> Hook:
+    """`hook`, with every fault of ours logged and none reaching the user's cell."""
+
+    def careful(*arguments: Any) -> None:
+        try:
+            hook(*arguments)
+        except Exception:
+            log.exception("knock_magic: a fault of its own; the cell is not affected")
+
+    return careful  # type: ignore[return-value]
+
+
+class OpenCell:
+    """A cell that runs now. It holds no result and no error: these would pin memory of the user's."""
+
+    __slots__ = ("info", "last_shown", "mono", "options", "rules", "run", "slot", "spoke_mono", "wall")
+
+    def __init__(self, info: Any) -> None:
+        self.info = info
+        self.last_shown = id(getattr(sys, "last_value", None))
+        self.slot = -1
+        self.run: Optional[Run] = None
+        self.options = Options()
+        self.rules: Mapping[str, Any] = {}
+        self.wall = time.time()
+        self.mono = self.spoke_mono = time.monotonic()
+
+
+class CellWatcher:
+    """Sees the cells of one shell begin and end."""
+
+    def __init__(self, shell: InteractiveShell, knocker: Knocker) -> None:
+        self._shell = shell
+        self._knocker = knocker
+        self._stacks: Dict[int, List[OpenCell]] = {}  # a stack per thread: subshells run in threads of their own
+        self._counted = 0  # id of the shown error that was told last
+        self.pre_run_cell = guarded(self._begin)
+        self.post_run_cell = guarded(self._end)
+
+    # A cell begins.
+
+    def _begin(self, info: Any) -> None:
+        stack = self._stacks.setdefault(threading.get_ident(), [])
+        cell = OpenCell(info)
+        stack.append(cell)
+        typed = head.find(info.raw_cell)
+        if typed is not None and not any(outer.run for outer in stack):
+            self._arm(cell, typed)
+        elif len(stack) == 1 and self._knocker.settings.auto is not None:
+            self._note(cell)
+
+    def _arm(self, cell: OpenCell, typed: str) -> None:
+        cell.options = self._parse(typed)
+        cell.rules = self._knocker.rules(cell.options, min_s=0.0)
+        body = "".join(head.strip(cell.info.raw_cell.splitlines(keepends=True)))
+        cell.run = self._run(cell, self._expanded(cell.options.name) or name_of(body) or head.MARK)
+        cell.run.start()
+
+    def _parse(self, typed: str) -> Options:
+        try:
+            options = parse(typed)
+        except KnockError as problem:
+            self._knocker.warn(str(problem))
+            return Options()
+        later = ", ".join(options.not_yet())
+        if later:
+            self._knocker.warn(
+                pick({
+                    "en": f"{later} is understood, but does nothing in this version yet.",
+                    "ko": f"{later} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
+                })
+            )
+        return options
+
+    def _note(self, cell: OpenCell) -> None:
+        """A plain cell stands on the slate, in case it takes the kernel down with it."""
+        sidecar = self._knocker.sidecar
+        sidecar.ensure()
+        if sidecar.slate:
+            number = self._shell.execution_count if cell.info.store_history else -1
+            cell.slot = sidecar.slate.write(cell.wall, cell.mono, number, cell.info.raw_cell)
+
+    # A cell ends.
+
+    def _end(self, result: Any) -> None:
+        now = time.monotonic()
+        stack = self._stacks.get(threading.get_ident(), [])
+        cell = self._pop(stack, result)
+        if cell is None or self._knocker.sidecar.pid != os.getpid():
+            return
+        self._close(stack, cell, result, now)
+        if self._knocker.trouble:
+            self._knocker.tell_trouble()
+
+    def _pop(self, stack: List[OpenCell], result: Any) -> Optional[OpenCell]:
+        """The open cell that `result` ends; None for one that never began (the loading cell, an empty one)."""
+        index = next((i for i in reversed(range(len(stack))) if self._same(stack[i], result)), -1)
+        if index < 0:
+            return None
+        ended = stack[index:]
+        del stack[index:]
+        slate = self._knocker.sidecar.slate
+        for cell in ended:
+            if slate and cell.slot >= 0:
+                slate.wipe(cell.slot)
+        return ended[0]
+
+    @staticmethod
+    def _same(cell: OpenCell, result: Any) -> bool:
+        # Without a result, the exception is on its way through run_cell: it is the innermost one's.
+        # IPython makes a second info where the loop's runner raises, so the text is looked at too.
+        return result is None or result.info is cell.info or result.info.raw_cell == cell.info.raw_cell
+
+    def _close(self, stack: List[OpenCell], cell: OpenCell, result: Any, now: float) -> None:
+        if cell.run is None:
+            if stack or not self._was_long(cell, now):
+                return
+            cell.rules = self._knocker.rules(cell.options, min_s=0.0)
+            body = cell.info.raw_cell
+            cell.run = self._run(cell, name_of(body))
+        error = self._error(cell, result)
+        metrics = self._shown(cell.options)
+        self._tell_end(cell.run, error, metrics)
+        for outer in stack:
+            outer.spoke_mono = time.monotonic()
+
+    def _was_long(self, cell: OpenCell, now: float) -> bool:
+        """Whether the threshold has passed since the cell began or, if a cell within it knocked, since then."""
+        seconds = self._knocker.settings.auto
+        return seconds is not None and now - cell.spoke_mono >= seconds
+
+    def _tell_end(self, run: Run, error: Optional[BaseException], metrics: Mapping[str, Metric]) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            run.finish(metrics)
+        elif isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+            run.interrupt(metrics)
+        else:
+            run.fail(describe(error), metrics)
+
+    def _error(self, cell: OpenCell, result: Any) -> Optional[BaseException]:
+        """What ended the cell, also where a magic showed the traceback and kept the error to itself."""
+        if result is None:
+            return sys.exc_info()[1]
+        error: Optional[BaseException] = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            return error
+        shown: Optional[BaseException] = getattr(sys, "last_value", None)
+        if shown is not None and id(shown) not in (cell.last_shown, self._counted):
+            self._counted = id(shown)
+            return shown
+        return None
+
+    # Parts.
+
+    def _run(self, cell: OpenCell, name: str) -> Run:
+        def tell(event: Event) -> None:
+            if event.event == "started":
+                self._knocker.begin(event, cell.rules, cell.mono)
+            else:
+                self._knocker.tell(event, cell.rules)
+
+        return Run(
+            clean(name, NAME_LIMIT),
+            tell,
+            notebook=self._knocker.notebook(),
+            execution_count=self._shell.execution_count if cell.info.store_history else None,
+            started_at=cell.wall,
+            started_mono=cell.mono,
+        )
+
+    def _expanded(self, name: str) -> str:
+        """`name` with its ``{x}`` and ``$x`` replaced, as IPython does in a magic's line."""
+        if "{" not in name and "$" not in name:
+            return name
+        try:
+            return one_line(DollarFormatter().vformat(name, (), self._shell.user_ns), NAME_LIMIT)
+        except Exception:  # an expression of the user's may raise anything; the name then stays as typed
+            return name
+
+    def _shown(self, options: Options) -> Dict[str, Metric]:
+        metrics: Dict[str, Metric] = {}
+        for expression in options.show:
+            try:
+                metrics[expression] = as_metric(eval(expression, self._shell.user_global_ns, self._shell.user_ns))
+            except (Exception, KeyboardInterrupt, SystemExit) as error:
+                metrics[expression] = one_line(f"{type(error).__name__}: {describe(error).message}", 200)
+                self._knocker.warn(
+                    pick({
+                        "en": f"--show {expression}: {metrics[expression]}",
+                        "ko": f"--show {expression} 식을 계산하지 못했어요: {metrics[expression]}",
+                    })
+                )
+        return metrics
