@@ -1,6 +1,8 @@
-"""The second import name: ``import knock`` is ``import knock_magic``.
+"""The second import name: ``import knock`` is ``import knock_magic``, the very same module.
 
-Installed a second time as the top-level module ``knock`` (see ``force-include`` in pyproject.toml).
+Installed as the top-level module ``knock`` (``force-include`` in pyproject.toml). IPython takes an extension
+from ``sys.modules`` after importing it, and ``reload`` goes by its spec, so one object under both names serves
+``%load_ext`` and ``%reload_ext`` alike.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from types import ModuleType
 from typing import Any, Optional
 
 import knock_magic
+from knock_magic import *  # noqa: F403  for type checkers and editors, which do not see what happens below
 
 ALIAS = "knock"
 
@@ -21,31 +24,26 @@ ALIAS = "knock"
 class Submodules(MetaPathFinder, Loader):
     """Makes ``knock.x`` the very module ``knock_magic.x``.
 
-    Without it, Python would load each submodule a second time from the same file, with a second copy
-    of every class and of all state.
+    Without it, Python loads the file a second time under the other name: two copies of each class, and of all state.
     """
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
-        if not fullname.startswith(ALIAS + "."):
-            return None
-        if importlib.util.find_spec(real_name(fullname)) is None:
+        if not fullname.startswith(ALIAS + ".") or importlib.util.find_spec(real_name(fullname)) is None:
             return None
         return ModuleSpec(fullname, self)
 
     def exec_module(self, module: ModuleType) -> None:
-        # Replaced here rather than returned from create_module, which would overwrite its __spec__.
+        # Replaced here, not given out by create_module: Python would then overwrite the real module's __spec__.
         sys.modules[module.__name__] = importlib.import_module(real_name(module.__name__))
 
 
 def real_name(alias: str) -> str:
-    """Give the name in knock_magic of a module spelled ``knock.…``."""
+    """What ``knock.…`` is called in knock_magic."""
     return knock_magic.__name__ + alias[len(ALIAS) :]
 
 
-if __name__ == ALIAS:
+if __name__ == ALIAS:  # not when imported as knock_magic._knock
     sys.meta_path.insert(0, Submodules())
-    # IPython takes an extension from sys.modules after importing it, and reload() goes by __spec__:
-    # with the same object under both names, %load_ext and %reload_ext need nothing more.
     sys.modules[ALIAS] = knock_magic
 elif __name__ == "__main__":  # python -m knock
     from knock_magic.cli import main

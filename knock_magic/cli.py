@@ -68,21 +68,32 @@ _COMMANDS = {"send": _send, "test": _test, "channels": _channels, "demo": _demo}
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="knock",
-        description=pick({"en": "Know how your training is doing, wherever you are.", "ko": "어디에 있든 학습 소식을 알려 드려요."}),
+        description=pick(
+            {"en": "Know how your training is doing, wherever you are.", "ko": "어디에 있든 학습 소식을 알려 드려요."}
+        ),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"knock_magic {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     send = commands.add_parser("send", help=pick({"en": "knock with a text", "ko": "글 보내기"}), allow_abbrev=False)
     send.add_argument("text", nargs="+", help=pick({"en": "what to say", "ko": "보낼 글"}))
-    send.add_argument("--to", default="", help=pick({"en": "channels, e.g. slack,kakao", "ko": "채널, 예: slack,kakao"}))
-    test = commands.add_parser("test", help=pick({"en": "send a test knock", "ko": "시험 알림 보내기"}), allow_abbrev=False)
-    test.add_argument("channel", nargs="*", help=pick({"en": "channels; default: those in use", "ko": "채널, 기본값은 사용 중인 채널"}))
+    send.add_argument(
+        "--to", default="", help=pick({"en": "channels, e.g. slack,kakao", "ko": "채널, 예: slack,kakao"})
+    )
+    test = commands.add_parser(
+        "test", help=pick({"en": "send a test knock", "ko": "시험 알림 보내기"}), allow_abbrev=False
+    )
+    test.add_argument(
+        "channel",
+        nargs="*",
+        help=pick({"en": "channels; default: those in use", "ko": "채널, 기본값은 사용 중인 채널"}),
+    )
     commands.add_parser("channels", help=pick({"en": "the channels there are", "ko": "쓸 수 있는 채널"}))
-    commands.add_parser("demo", help=pick({"en": "real cells that knock, nothing to configure", "ko": "설정 없이 실제 셀로 알림 체험"}))
+    commands.add_parser(
+        "demo", help=pick({"en": "real cells that knock, nothing to configure", "ko": "설정 없이 실제 셀로 알림 체험"})
+    )
     return parser
 
 
 def _named(text: str) -> List[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 60.0  # a delivery that takes longer is killed, whatever it waits for
 LEASE_S = DEADLINE_S + 30.0
+DYING_S = 5.0  # between closing its pipes and being dead, a process needs milliseconds
 BATCH = 64
 MOST_DELIVERIES = 4
 
@@ -169,12 +170,18 @@ class Courier:
         runs = list(self._runs.values())
         if self._hello and self._auto:
             runs += [self._run_of_cell(*cell) for cell in self._open_cells()]
-        if not runs:
+        if not runs or not self._is_over():
             return
         error = None if self._said_bye else death.cause(self._parent)
         for run in runs:
             duration = max(0.0, time.monotonic() - run["mono"])
             self._keep(ended(run["event"], error, duration), run["rules"])
+
+    def _is_over(self) -> bool:
+        """Whether the kernel is dead, and did not only lose its pipe to us; it then starts another courier."""
+        if sys.platform == "win32":
+            return True
+        return os.getppid() != self._parent or death.is_dead(self._parent, DYING_S)
 
     def _run_of_cell(self, started_at: float, started_mono: float, number: int, source: str) -> Line:
         event = dict(
@@ -317,4 +324,3 @@ def ended(event: Line, error: Optional[Line], duration_s: float) -> Line:
         error=error,
         note=None if error else "stopped",
     )
-

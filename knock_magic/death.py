@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,25 @@ def stat_fields(pid: int) -> Optional[List[str]]:
         return None
 
 
+def is_dead(pid: int, within_s: float) -> bool:
+    """Whether `pid` is a zombie or gone, waiting for it `within_s` seconds at most.
+
+    A dying process closes its pipes a moment before it is one; one that only closed them lives on.
+    """
+    until = time.monotonic() + within_s
+    while True:
+        fields = stat_fields(pid)
+        if fields is not None and fields[0] in "ZX":
+            return True
+        if fields is None and not _answers(pid):
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.002)
+
+
 def cause(pid: int) -> Dict[str, Optional[str]]:
-    """What `pid` died of, as an `ErrorInfo` in JSON.
+    """What the dead `pid` died of, as an `ErrorInfo` in JSON.
 
     A zombie's last field in ``/proc/PID/stat`` is its wait status, readable until its parent collects it.
     """
@@ -56,18 +74,23 @@ def is_gone(name: str) -> bool:
         return False
     if boot != _boot():
         return True
-    if sys.platform == "win32":
-        return False  # os.kill(pid, 0) would end the process there
     fields = stat_fields(int(pid))
     if fields is not None:
         return fields[0] in "ZX" or fields[19] != started
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+    return not _answers(int(pid))
+
+
+def _answers(pid: int) -> bool:
+    """Whether there is a process `pid`; on Windows, where asking would end it, it is taken as there."""
+    if sys.platform == "win32":
         return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     except OSError:
-        pass
-    return os.path.isdir("/proc/self")
+        pass  # another user's
+    return True
 
 
 def _host() -> str:

@@ -78,7 +78,11 @@ def main() -> int:
         environ = _environ(folder, url)
         with_kernel = all(importlib.util.find_spec(name) for name in ("ipykernel", "jupyter_client"))
         shell = "ipykernel" if with_kernel else "IPython"
-        print(pick({"en": f"Each cell runs in a real {shell} of its own.\n", "ko": f"셀마다 진짜 {shell}에서 실행돼요.\n"}))
+        print(
+            pick(
+                {"en": f"Each cell runs in a real {shell} of its own.\n", "ko": f"셀마다 진짜 {shell}에서 실행돼요.\n"}
+            )
+        )
         return max(_play(scene, environ, arrivals, with_kernel) for scene in SCENES)
 
 
@@ -101,7 +105,9 @@ def _print(knock: Dict[str, Any], arrived_at: float) -> None:
     ended = datetime.datetime.fromisoformat(knock["ended_at"]).timestamp()
     after = say_duration(arrived_at - ended)
     print("  📱 " + "\n     ".join(knock["text"].splitlines()))
-    print(pick({"en": f"     (arrived {after} after the end)\n", "ko": f"     (끝난 지 {after} 만에 도착)\n"}), flush=True)
+    print(
+        pick({"en": f"     (arrived {after} after the end)\n", "ko": f"     (끝난 지 {after} 만에 도착)\n"}), flush=True
+    )
 
 
 # A phone: a server on the loopback interface.
@@ -131,7 +137,9 @@ def _receiver(arrivals: queue.Queue[Knock]) -> Iterator[str]:
 def _environ(folder: str, url: str) -> Dict[str, str]:
     """The environment of the cells: the person's own, but no setting and no file of theirs is used or touched."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KNOCK_")}
-    environ.update(KNOCK_WEBHOOK_URL=url, KNOCK_TO="webhook", KNOCK_LANG=current(), KNOCK_HOME=os.path.join(folder, "home"))
+    environ.update(
+        KNOCK_WEBHOOK_URL=url, KNOCK_TO="webhook", KNOCK_LANG=current(), KNOCK_HOME=os.path.join(folder, "home")
+    )
     environ.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1", PYTHONIOENCODING="utf-8")
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         environ[name] = os.path.join(folder, name.lower())
@@ -149,6 +157,7 @@ def _in_kernel(scene: Scene, environ: Dict[str, str]) -> Iterator[None]:
     with _environment(environ):  # the connection file's folder is looked up here too
         manager = KernelManager(kernel_name="python3")
         # This Python, whatever kernels are installed under that name.
+        assert manager.kernel_spec
         manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         manager.start_kernel(env=environ, stderr=subprocess.DEVNULL)
         client = manager.blocking_client()
@@ -181,7 +190,7 @@ def _pid_from_kernel(client: Any) -> int:
 @contextlib.contextmanager
 def _in_shell(scene: Scene, environ: Dict[str, str]) -> Iterator[None]:
     """A plain IPython shell in a child process: the four required packages bring no kernel."""
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+    flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows
     child = subprocess.Popen(
         [sys.executable, "-c", "from knock_magic.demo import run_child; run_child()"],
         stdin=subprocess.PIPE,

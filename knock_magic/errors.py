@@ -1,9 +1,9 @@
 """What can go wrong, as a tree; each error says what failed, what was seen and what to do.
 
-    KnockError
-    ├── UsageError      something typed can't be understood
-    ├── SettingsError   a setting is missing or malformed
-    └── DeliveryError   a channel did not take a message
+KnockError
+├── UsageError      something typed can't be understood
+├── SettingsError   a setting is missing or malformed
+└── DeliveryError   a channel did not take a message
 """
 
 from __future__ import annotations

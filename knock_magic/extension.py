@@ -62,7 +62,8 @@ class Extension:
             shell.magics_manager.magics[kind].pop(MAGIC, None)
         shell.magics_manager.registry.pop(KnockMagics.__name__, None)
         shell.input_transformers_cleanup.remove(head.strip)
-        shell.extension_manager.loaded.difference_update(NAMES)
+        if shell.extension_manager:
+            shell.extension_manager.loaded.difference_update(NAMES)
         knocker.become_current(None)
         self._knocker.close()
 

@@ -12,8 +12,7 @@ import threading
 import time
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from traitlets import Bool, Enum, Unicode
-from traitlets import List as ListTrait
+from traitlets import Bool, Enum, List as ListTrait, Unicode
 
 from knock_magic import channels, folders, language, outbox, rules, runs
 from knock_magic.channels.base import Channel
@@ -42,7 +41,9 @@ class Knock(Settings):
     lang = Enum(["", *language.LANGUAGES], "", help="Language of messages and errors; empty: the locale's.").tag(
         config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
     )
-    disable = Bool(False, help="Load, but neither watch nor knock.").tag(config=True, ko="불러오되 지켜보지도 알리지도 않음")
+    disable = Bool(False, help="Load, but neither watch nor knock.").tag(
+        config=True, ko="불러오되 지켜보지도 알리지도 않음"
+    )
 
 
 def say_on_stderr(text: str) -> None:
@@ -334,4 +335,3 @@ def become_current(knocker: Optional[Knocker]) -> None:
     """Make `knocker` the one that `current` gives."""
     global _knocker
     _knocker = knocker
-

@@ -40,7 +40,7 @@ class KnockMagics(Magics):
             "channels": self._channels,
         }
 
-    @line_cell_magic(MAGIC)  # type: ignore[untyped-decorator,unused-ignore]
+    @line_cell_magic(MAGIC)  # type: ignore[arg-type,untyped-decorator,unused-ignore]  # IPython's hint is Never
     def knock(self, line: str, cell: str = "") -> None:
         """Knock when a cell has ended, or do one of the commands."""
         if cell:
@@ -75,7 +75,9 @@ class KnockMagics(Magics):
     def _use(self, line: str) -> None:
         names = line.replace(",", " ").split()
         if not names:
-            raise UsageError("%knock use needs a channel, e.g. %knock use webhook.", "%knock use webhook처럼 채널을 적어 주세요.")
+            raise UsageError(
+                "%knock use needs a channel, e.g. %knock use webhook.", "%knock use webhook처럼 채널을 적어 주세요."
+            )
         self._knocker.use(names)
         shown = ", ".join(names)
         print(pick({"en": f"Knocking on {shown} from here on.", "ko": f"이제부터 {shown} 채널로 알려 드려요."}))
@@ -101,7 +103,7 @@ class KnockMagics(Magics):
         print("\n".join(channel_lines(self._knocker)))
 
 
-KnockMagics.knock.__doc__ = f"""Knock when a cell has ended, or do one of the commands.
+HELP = f"""Knock when a cell has ended, or do one of the commands.
 
     {MARK} [NAME ...] [OPTIONS]      at the head of a cell: knock when it ends, however it ends
 
@@ -114,6 +116,7 @@ KnockMagics.knock.__doc__ = f"""Knock when a cell has ended, or do one of the co
     %knock send TEXT                knock with a text; {{x}} and $x are replaced
     %knock channels                 the channels there are, and what each needs
 """
+KnockMagics.knock.__doc__ = HELP  # type: ignore[assignment,unused-ignore]  # what `%knock?` shows
 
 
 def status(knocker: Knocker) -> List[str]:
@@ -131,17 +134,21 @@ def status(knocker: Knocker) -> List[str]:
         since = say_duration(now - row["happened_at"])
         reason = f" ({row['reason']})" if row["reason"] else ""
         lines.append(
-            pick({
-                "en": f"waiting   {row['name']} {outcome} → {row['channel']}, for {since}{reason}",
-                "ko": f"대기   {row['name']} {outcome} → {row['channel']}, {since}째{reason}",
-            })
+            pick(
+                {
+                    "en": f"waiting   {row['name']} {outcome} → {row['channel']}, for {since}{reason}",
+                    "ko": f"대기   {row['name']} {outcome} → {row['channel']}, {since}째{reason}",
+                }
+            )
         )
     pid = knocker.sidecar.courier_pid
     lines.append(
-        pick({
-            "en": f"courier   {f'running (pid {pid})' if pid else 'starts with the next cell'}; {len(waiting)} waiting",
-            "ko": f"전달   {f'동작 중 (pid {pid})' if pid else '다음 셀에서 시작해요'}, 대기 {len(waiting)}건",
-        })
+        pick(
+            {
+                "en": f"courier   {f'running (pid {pid})' if pid else 'starts with the next cell'}; {len(waiting)} waiting",
+                "ko": f"전달   {f'동작 중 (pid {pid})' if pid else '다음 셀에서 시작해요'}, 대기 {len(waiting)}건",
+            }
+        )
     )
     return lines
 
@@ -152,7 +159,9 @@ def auto_line(knocker: Knocker) -> str:
     if seconds is None:
         return pick({"en": f"auto      off: only {MARK} cells knock", "ko": f"자동   꺼짐, {MARK} 셀만 알려요"})
     span = say_duration(seconds)
-    return pick({"en": f"auto      every cell that runs at least {span}", "ko": f"자동   {span} 이상 걸린 셀은 모두 알려요"})
+    return pick(
+        {"en": f"auto      every cell that runs at least {span}", "ko": f"자동   {span} 이상 걸린 셀은 모두 알려요"}
+    )
 
 
 def channel_lines(knocker: Knocker) -> List[str]:
@@ -161,7 +170,9 @@ def channel_lines(knocker: Knocker) -> List[str]:
     for name in channels.names():
         channel = knocker.channel(name)
         missing = channel.missing()
-        state = pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
+        state = (
+            pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
+        )
         lines.append(f"{name} ({pick(channel.label)}): {state}")
         for trait_name, trait in channel.fields().items():
             needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
@@ -178,7 +189,10 @@ def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
     answers = []
     for name, result in knocker.results(event, names, TEST_SECONDS).items():
         if result is None:
-            texts = {"en": f"{name}: no answer yet; it is tried again.", "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요."}
+            texts = {
+                "en": f"{name}: no answer yet; it is tried again.",
+                "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요.",
+            }
         elif result["ok"]:
             took = say_duration(time.monotonic() - began)
             texts = {"en": f"{name}: arrived ({took}).", "ko": f"{name}: 도착했어요 ({took})."}

@@ -21,7 +21,10 @@ LATER = ("every", "stall", "metric", "baseline")
 HELP: Dict[str, Dict[str, str]] = {
     "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},
     "template": {"en": "message template: standard", "ko": "메시지 템플릿: standard"},
-    "show": {"en": "expression to evaluate at the end and show; may be repeated", "ko": "끝났을 때 계산해서 보여 줄 식, 여러 번 쓸 수 있어요"},
+    "show": {
+        "en": "expression to evaluate at the end and show; may be repeated",
+        "ko": "끝났을 때 계산해서 보여 줄 식, 여러 번 쓸 수 있어요",
+    },
     "on": {"en": f"outcomes that knock: {', '.join(OUTCOMES)}", "ko": f"알림을 보낼 결과: {', '.join(OUTCOMES)}"},
     "min": {"en": "knock only if it took this long, e.g. 60s", "ko": "이만큼 걸렸을 때만 알림, 예: 60s"},
     "every": {"en": "report progress this often", "ko": "이 간격으로 진행 상황 알림"},

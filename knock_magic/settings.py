@@ -13,7 +13,7 @@ the forms and tables, and the words of an error.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Tuple
 
 from traitlets import Bool, Enum, Float, HasTraits, Integer, List as ListTrait, TraitError, TraitType, Unicode
 from traitlets.config import Config
@@ -32,7 +32,7 @@ class Secret(Unicode):
 
     info_text = "a secret text"
 
-    def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> None:
+    def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which traitlets would print."""
         raise TraitError(f"{self.name} must be {self.info_text}, got a {type(value).__name__}")
 

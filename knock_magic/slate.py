@@ -28,10 +28,12 @@ SOURCE_BYTES = SLOT_BYTES - _HEAD.size
 class Slate:
     """The kernel's end. `handle` and `fds` are what the courier needs to open its own."""
 
+    fds: Tuple[int, ...]
+
     def __init__(self) -> None:
         if sys.platform == "win32":
             self.handle = f"knock-{os.getpid()}-{os.urandom(8).hex()}"
-            self.fds: Tuple[int, ...] = ()
+            self.fds = ()
             self._page = mmap.mmap(-1, SLOT_BYTES * SLOTS, tagname=self.handle)
         else:
             fd = _nameless_file()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from IPython.utils.text import DollarFormatter
 
-from knock_magic import head
+from knock_magic import head, interrupts
 from knock_magic.cleaning import clean, one_line
 from knock_magic.errors import KnockError
 from knock_magic.event import Event, Metric
@@ -49,10 +48,11 @@ def guarded(hook: Hook) -> Hook:
 class OpenCell:
     """A cell that runs now. It holds no result and no error: these would pin memory of the user's."""
 
-    __slots__ = ("info", "last_shown", "mono", "options", "rules", "run", "slot", "spoke_mono", "wall")
+    __slots__ = ("exit_code", "info", "last_shown", "mono", "options", "rules", "run", "slot", "spoke_mono", "wall")
 
-    def __init__(self, info: Any) -> None:
+    def __init__(self, info: Any, exit_code: Any) -> None:
         self.info = info
+        self.exit_code = exit_code  # of the last shell command before this cell
         self.last_shown = id(getattr(sys, "last_value", None))
         self.slot = -1
         self.run: Optional[Run] = None
@@ -77,7 +77,7 @@ class CellWatcher:
 
     def _begin(self, info: Any) -> None:
         stack = self._stacks.setdefault(threading.get_ident(), [])
-        cell = OpenCell(info)
+        cell = OpenCell(info, self._exit_code())
         stack.append(cell)
         typed = head.find(info.raw_cell)
         if typed is not None and not any(outer.run for outer in stack):
@@ -101,10 +101,12 @@ class CellWatcher:
         later = ", ".join(options.not_yet())
         if later:
             self._knocker.warn(
-                pick({
-                    "en": f"{later} is understood, but does nothing in this version yet.",
-                    "ko": f"{later} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
-                })
+                pick(
+                    {
+                        "en": f"{later} is understood, but does nothing in this version yet.",
+                        "ko": f"{later} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
+                    }
+                )
             )
         return options
 
@@ -155,10 +157,15 @@ class CellWatcher:
             body = cell.info.raw_cell
             cell.run = self._run(cell, name_of(body))
         error = self._error(cell, result)
+        if error is None and interrupts.happened(cell.info.raw_cell, cell.exit_code, self._exit_code()):
+            error = KeyboardInterrupt()
         metrics = self._shown(cell.options)
         self._tell_end(cell.run, error, metrics)
         for outer in stack:
             outer.spoke_mono = time.monotonic()
+
+    def _exit_code(self) -> Any:
+        return self._shell.user_ns.get("_exit_code")
 
     def _was_long(self, cell: OpenCell, now: float) -> bool:
         """Whether the threshold has passed since the cell began or, if a cell within it knocked, since then."""
@@ -168,7 +175,7 @@ class CellWatcher:
     def _tell_end(self, run: Run, error: Optional[BaseException], metrics: Mapping[str, Metric]) -> None:
         if error is None or (isinstance(error, SystemExit) and not error.code):
             run.finish(metrics)
-        elif isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        elif interrupts.is_one(error):
             run.interrupt(metrics)
         else:
             run.fail(describe(error), metrics)
@@ -221,9 +228,11 @@ class CellWatcher:
             except (Exception, KeyboardInterrupt, SystemExit) as error:
                 metrics[expression] = one_line(f"{type(error).__name__}: {describe(error).message}", 200)
                 self._knocker.warn(
-                    pick({
-                        "en": f"--show {expression}: {metrics[expression]}",
-                        "ko": f"--show {expression} 식을 계산하지 못했어요: {metrics[expression]}",
-                    })
+                    pick(
+                        {
+                            "en": f"--show {expression}: {metrics[expression]}",
+                            "ko": f"--show {expression} 식을 계산하지 못했어요: {metrics[expression]}",
+                        }
+                    )
                 )
         return metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, NoReturn, Optional
 from urllib.parse import urlsplit
 
 from traitlets import Unicode
@@ -148,11 +148,9 @@ class Url(Unicode):
             )
         return text
 
-    def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> None:
+    def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which may hold a key."""
-        raise Explained(
-            f"must be {self.info_text}, got a {type(value).__name__}.", "http(s) 주소여야 해요."
-        )
+        raise Explained(f"must be {self.info_text}, got a {type(value).__name__}.", "http(s) 주소여야 해요.")
 
 
 def retry_after(headers: Mapping[str, str]) -> Optional[float]:

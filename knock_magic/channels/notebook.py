@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 # One quiet line: no colours of our own, so that it fits a light and a dark page alike.
 _STYLE = "margin:2px 0;padding:2px 8px;border-left:3px solid {colour};font-size:90%;opacity:.85;white-space:pre-line"
-_COLOURS = {"finished": "#2e9e5b", "failed": "#d64545", "died": "#d64545", "interrupted": "#c98a00", "warning": "#c98a00"}
+_COLOURS = {
+    "finished": "#2e9e5b",
+    "failed": "#d64545",
+    "died": "#d64545",
+    "interrupted": "#c98a00",
+    "warning": "#c98a00",
+}
 
 
 class Notebook(Channel):
