@@ -1,0 +1,112 @@
+"""The house: imports go down, and no module takes a public function's name."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import knock_magic
+
+PACKAGE = Path(knock_magic.__file__).parent
+
+# From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
+FLOORS = (
+    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "metrics", "tracebacks", "runs"),
+    ("folders", "settings"),
+    ("template",),
+    ("channels.base", "channels", "channels.*"),
+    ("retry", "death", "launch", "watch", "slate", "outbox", "delivery", "courier", "sidecar"),
+    ("options", "knocker"),
+    ("head", "interrupts", "watcher"),
+    ("magics", "extension", "demo", "cli"),
+    ("_knock", "__main__", "__init__"),
+)
+ORDER = [name for floor in FLOORS for name in floor]
+
+
+def modules() -> list[str]:
+    names = [
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).replace(".__init__", "")
+        for path in PACKAGE.rglob("*.py")
+    ]
+    return sorted(names)
+
+
+def height(module: str) -> int:
+    if module in ORDER:
+        return ORDER.index(module)
+    assert module.startswith("channels."), f"{module} has no floor yet: give it one in FLOORS"
+    return ORDER.index("channels.*")
+
+
+def imports_of(module: str) -> set[str]:
+    """The modules of ours that `module` imports, anywhere in it but under TYPE_CHECKING."""
+    path = PACKAGE / (module.replace(".", "/") + ".py")
+    if not path.exists():
+        path = PACKAGE / module.replace(".", "/") / "__init__.py"
+    found = set()
+    for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "knock_magic":
+            below = (node.module or "").partition(".")[2]
+            for alias in node.names:
+                inner = f"{below}.{alias.name}" if below else alias.name
+                found.add(inner if inner in modules() else below or "__init__")
+        elif isinstance(node, ast.Import):
+            found.update(
+                alias.name.partition(".")[2] or "__init__"
+                for alias in node.names
+                if alias.name.split(".")[0] == "knock_magic"
+            )
+    return found
+
+
+def _running(tree: ast.AST) -> list[ast.AST]:
+    nodes = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        nodes += [node, *_running(node)]
+    return nodes
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name not in ("__init__", "_knock", "__main__")])
+def test_a_module_imports_only_from_below(module: str) -> None:
+    above = {other for other in imports_of(module) if other != "__init__" and height(other) > height(module)}
+
+    assert not above, f"{module} imports {sorted(above)}, which stand above it"
+
+
+def test_the_courier_stays_small() -> None:
+    """It lives as long as the kernel, so what it imports is memory for days."""
+    heavy = {"dataclasses", "typing", "hashlib", "socket", "requests", "traitlets", "IPython"}
+    code = "import sys; before = set(sys.modules); import knock_magic.courier; print(*set(sys.modules) - before)"
+
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+
+    assert not heavy & set(done.stdout.split())
+
+
+def test_public_functions_survive_the_import_of_every_module() -> None:
+    """Importing a submodule sets its name on the package, and would replace a function of that name."""
+    public = {name: getattr(knock_magic, name) for name in knock_magic.__all__}
+
+    names = {name.split(".")[0] for name in modules()}
+    for module in pkgutil.walk_packages(knock_magic.__path__, "knock_magic."):
+        if not module.name.endswith(("._knock", ".__main__")):
+            importlib.import_module(module.name)
+
+    assert not set(public) & names
+    assert {name: getattr(knock_magic, name) for name in knock_magic.__all__} == public
+
+
+def test_both_names_are_one_module() -> None:
+    import knock
+
+    assert knock is knock_magic
