@@ -11,77 +11,91 @@ import json
 import os
 import queue
 import signal
-import sqlite3
 import sys
 import threading
 import time
 import uuid
 
-from knock_magic import death, launch, outbox, retry, slate, watch
+from knock_magic import death, dispatch, noise, retry, slate, watch
 from knock_magic.names import name_of
 from knock_magic.rules import ENDINGS, is_due
+from knock_magic.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
-    from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
     Line = Dict[str, Any]
+    Cell = Tuple[float, float, int, str]
 
-DEADLINE_S = 60.0  # a delivery that takes longer is killed, whatever it waits for
-LEASE_S = DEADLINE_S + 30.0
+LEASE_S = dispatch.DEADLINE_S + 30.0
+BATCH = 50
 DYING_S = 5.0  # between closing its pipes and being dead, a process needs milliseconds
-BATCH = 64
-MOST_DELIVERIES = 4
+TICK_S = 60.0
+CLOCK_SET_S = 2.0  # a wall clock that steps back by more was set
+HISTORY_S = 180 * 86400.0
 
 
 def main(arguments: List[str]) -> None:
     """Serve the kernel whose pid and slate the arguments name, over stdin and stdout."""
-    parent, slate_handle = int(arguments[0]), arguments[1]
     for name in ("SIGINT", "SIGHUP"):  # Jupyter and terminals send these to whole groups; they are not for us
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    page = slate.opened(slate_handle)
-    inbox: queue.SimpleQueue[Tuple[str, Any]] = queue.SimpleQueue()
+    parent, page = int(arguments[0]), slate.opened(arguments[1])
+    # The numbers, not sys.stdin and sys.stdout: no buffer may keep a byte back.
+    serve(parent, 0, 1, lambda: list(slate.read(page)))
+
+
+def serve(parent: int, from_kernel: int, to_kernel: int, open_cells: Callable[[], List[Cell]]) -> None:
+    """Serve the kernel `parent` over two descriptors until there is nothing more to do."""
     if sys.platform != "win32":
-        os.set_blocking(1, False)
-    courier = Courier(parent, inbox, open_cells=lambda: list(slate.read(page)))
-    # The numbers, not sys.stdin: no buffer may keep a byte back.
-    threading.Thread(
-        target=watch.listen, args=(0, parent, lambda data: inbox.put(("kernel", data))), daemon=True
-    ).start()
+        os.set_blocking(to_kernel, False)
+    courier = Courier(parent, to_kernel, open_cells)
+    threading.Thread(target=watch.listen, args=(from_kernel, parent, courier.hear_kernel), daemon=True).start()
     courier.serve()
 
 
 class Courier:
-    """One kernel's courier. `inbox` brings ("kernel", bytes) and ("delivery", (number, line or None))."""
+    """One kernel's courier."""
 
     def __init__(
         self,
         parent: int,
-        inbox: queue.SimpleQueue[Tuple[str, Any]],
-        open_cells: Callable[[], List[Tuple[float, float, int, str]]],
+        to_kernel: int,
+        open_cells: Callable[[], List[Cell]],
+        deadline_s: float = dispatch.DEADLINE_S,
     ) -> None:
         self._parent = parent
-        self._inbox = inbox
+        self._to_kernel = to_kernel
         self._open_cells = open_cells
+        self._inbox: queue.SimpleQueue[Tuple[str, Any]] = queue.SimpleQueue()
         self._name = death.identity(os.getpid())
-        self._outbox: Optional[outbox.Outbox] = None
+        self._kernel = death.identity(parent or os.getpid())
+        self._noise = noise.Noise(self._kernel)
+        self._dispatch = dispatch.Dispatch(lambda said: self._inbox.put(("delivery", said)), deadline_s)
+        self._store: Optional[Store] = None
         self._partial = b""
         self._answers = b""
         self._hello: Line = {}
         self._auto: Line = {}
         self._settings: Dict[str, Dict[str, Any]] = {}  # by fingerprint; a secret is never written down
         self._current: Dict[str, str] = {}  # channel -> fingerprint
+        self._failures: Dict[str, int] = {}  # in a row, by fingerprint
         self._runs: Dict[str, Line] = {}  # what is running, as the kernel told it
+        self._noted_cells: List[str] = []
         self._said_bye = False
         self._kernel_gone = False
-        self._deliveries: Dict[int, Tuple[subprocess.Popen[bytes], float, Set[Tuple[str, str]]]] = {}
-        self._started = 0
+        self._oom_kills = death.oom_kills()
+        self._clock = time.time() - time.monotonic()
+        self._next_tick = time.monotonic() + TICK_S
+
+    def hear_kernel(self, data: bytes) -> None:
+        """From any thread: bytes of the kernel; none at its end."""
+        self._inbox.put(("kernel", data))
 
     def serve(self) -> None:
         """Go on until the kernel is gone and nothing of ours waits."""
-        while True:
+        while not (self._kernel_gone and not self._dispatch and self._next_at() is None):
             try:
                 source, data = self._inbox.get(timeout=self._patience())
             except queue.Empty:
@@ -90,23 +104,30 @@ class Courier:
                 self._hear(data)
             elif source == "delivery":
                 self._hear_delivery(*data)
-            self._kill_overdue()
+            self._mind_the_clock()
+            self._dispatch.kill_overdue()
             self._start_due()
             self._flush()
-            if self._kernel_gone and not self._deliveries and self._next_at() is None:
-                return
+        if self._store:
+            self._store.close()
 
-    def _patience(self) -> Optional[float]:
-        """Seconds until there is something to do without being told; None: nothing."""
-        moments = [deadline - time.monotonic() for _, deadline, _ in self._deliveries.values()]
-        waiting = self._next_at() if len(self._deliveries) < MOST_DELIVERIES else None
+    def _patience(self) -> float:
+        """Seconds until there is something to do without being told."""
+        moments = [self._next_tick - time.monotonic()]
+        deadline = self._dispatch.patience()
+        if deadline is not None:
+            moments.append(deadline)
+        waiting = None if self._dispatch.is_full else self._next_at()
         if waiting is not None:
             moments.append(waiting - time.time())
-        # Looked at again at least each minute: the wall clock may be set while we wait.
-        return min(max(0.01, min(moments)), 60.0) if moments else None
+        return max(0.01, min(moments))
 
     def _next_at(self) -> Optional[float]:
-        return self._outbox.next_at(self._name) if self._outbox else None
+        return self._do("next_at", self._name, self._dispatch.busy()) if self._store else None
+
+    def _do(self, method: str, *arguments: Any, **options: Any) -> Any:
+        assert self._store
+        return self._store.do(method, *arguments, **options)
 
     # What the kernel says.
 
@@ -122,46 +143,57 @@ class Courier:
 
     def _on_hello(self, message: Line) -> None:
         self._hello = message
-        try:
-            self._outbox = outbox.Outbox(message["outbox"])
-        except (sqlite3.Error, OSError) as problem:
-            # Better a knock that a power cut can lose than none.
-            self._outbox = outbox.Outbox(":memory:")
-            self._answer({"op": "warn", "about": "outbox", "seen": str(problem)})
+        self._store = Store(message["outboxes"], self._warn)
+        self._do("forget_before", time.time() - HISTORY_S)
+        self._tell_of_the_lost()
 
     def _on_settings(self, message: Line) -> None:
         channel, fingerprint = message["channel"], message["fingerprint"]
         self._settings[fingerprint] = message["values"]
         self._current[channel] = fingerprint
-        assert self._outbox
-        for owner in self._outbox.waiting_owners():
+        for owner in self._do("waiting_owners"):
             if owner != self._name and death.is_gone(owner):
-                self._outbox.take_over(owner, self._name, channel, fingerprint, time.time())
+                self._do("take_over", owner, self._name, channel, fingerprint)
+        reason = self._do("aside").get(fingerprint)
+        if reason:
+            self._answer({"op": "aside", "channel": channel, "reason": reason})
 
     def _on_auto(self, message: Line) -> None:
         self._auto = message["rules"]
 
     def _on_open(self, message: Line) -> None:
-        self._runs[message["event"]["run"]] = message
+        run = message["event"]["run"]
+        message["death_id"] = str(uuid.uuid4())
+        self._runs[run] = message
+        self._oom_kills = death.oom_kills()
+        self._note_open(run, message)
 
     def _on_close(self, message: Line) -> None:
-        self._runs.pop(message["run"], None)
+        if self._runs.pop(message["run"], None):
+            self._do("close_runs", [message["run"]])
 
     def _on_tell(self, message: Line) -> None:
         event = message["event"]
+        self._keep(event, message["rules"])
         if event["event"] in ENDINGS:
             self._runs.pop(event["run"], None)
-        self._keep(event, message["rules"])
+            self._do("close_runs", [event["run"], cell_run(event["started_at"])])
         self._answer({"op": "kept", "id": event["id"]})
 
     def _on_bye(self, message: Line) -> None:
         self._said_bye = True
 
     def _keep(self, event: Line, rules: Line) -> None:
-        assert self._outbox
-        to = rules["to"] if is_due(event, rules) else []
-        addresses = [(channel, self._current[channel]) for channel in to if channel in self._current]
-        self._outbox.put(event, rules, addresses, self._name, time.time())
+        now = time.time()
+        grouping, next_at = self._noise.place(event, rules, now)
+        addresses = self._addresses(rules["to"], event["event"]) if is_due(event, rules) else []
+        self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping)
+
+    def _addresses(self, to: List[str], kind: str = "") -> List[Tuple[str, str]]:
+        """(channel, fingerprint) of those that can be sent to; what was put aside only gets a test."""
+        aside = {} if kind == "test" else self._do("aside")
+        known = [(channel, self._current[channel]) for channel in to if channel in self._current]
+        return [address for address in known if address[1] not in aside]
 
     # The kernel's end.
 
@@ -170,15 +202,20 @@ class Courier:
         runs = list(self._runs.values())
         if self._hello and self._auto:
             runs += [self._run_of_cell(*cell) for cell in self._open_cells()]
-        if not runs or not self._is_over():
-            return
-        error = None if self._said_bye else death.cause(self._parent)
-        for run in runs:
-            duration = max(0.0, time.monotonic() - run["mono"])
-            self._keep(ended(run["event"], error, duration), run["rules"])
+        if runs and self._is_over():
+            error = None if self._said_bye else death.cause(self._parent, self._oom_kills)
+            for run in runs:
+                event = ended(run, error, max(0.0, time.monotonic() - run["mono"]))
+                if error is None:
+                    event["note"] = "stopped"
+                self._keep(event, run["rules"])
+        if self._store:
+            self._do("close_runs", [run["event"]["run"] for run in runs] + self._noted_cells)
 
     def _is_over(self) -> bool:
         """Whether the kernel is dead, and did not only lose its pipe to us; it then starts another courier."""
+        if self._parent == watch.NOBODY:
+            return False
         if sys.platform == "win32":
             return True
         return os.getppid() != self._parent or death.is_dead(self._parent, DYING_S)
@@ -191,111 +228,199 @@ class Courier:
             started_at=started_at,
             execution_count=number if number >= 0 else None,
         )
-        return {"event": event, "rules": self._auto, "mono": started_mono}
+        return {"event": event, "rules": self._auto, "mono": started_mono, "death_id": str(uuid.uuid4())}
+
+    # The end of everything at once: machine, container, or all processes of a user.
+
+    def _note_open(self, run: str, line: Line) -> None:
+        addresses = self._addresses(line["rules"]["to"])
+        self._do("open_run", run, self._kernel, self._name, line, addresses, time.time())
+
+    def _note_long_cells(self) -> None:
+        """Plain cells are noted once they are long enough to be told of."""
+        cells = self._open_cells() if self._auto else []
+        noted = []
+        for cell in cells:
+            if time.monotonic() - cell[1] >= self._auto["min_s"]:
+                noted.append(cell_run(cell[0]))
+                if noted[-1] not in self._noted_cells:
+                    self._note_open(noted[-1], self._run_of_cell(*cell))
+        self._do("close_runs", [run for run in self._noted_cells if run not in noted])
+        self._noted_cells = noted
+
+    def _tell_of_the_lost(self) -> None:
+        """Runs that were open when kernel and courier went away together, told now by whoever comes next."""
+        for row in self._do("open_runs"):
+            if not (death.is_gone(row["kernel"]) and death.is_gone(row["owner"])):
+                continue
+            line = json.loads(row["line"])
+            error = {"type": "unknown", "message": "", "traceback": None}
+            event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
+            event["note"] = "lost"
+            rules = line["rules"]
+            addresses = json.loads(row["addresses"]) if is_due(event, rules) else []
+            # In its old owner's name: it is taken over like any other, by who has the same settings.
+            self._do("put", event, rules, [tuple(address) for address in addresses], row["owner"], time.time())
+            self._do("close_runs", [row["run"]])
 
     # Deliveries.
 
     def _start_due(self) -> None:
-        if not self._outbox or len(self._deliveries) >= MOST_DELIVERIES:
-            return
-        now = time.time()
-        items = [item for row in self._outbox.due(self._name, now, BATCH) for item in self._claim(row, now)]
-        if not items:
-            return
-        try:
-            process = launch.start("delivery")
-        except OSError as error:
-            for item in items:
-                self._put_off(item, {"reason": f"no process could be started ({error.strerror})"})
-            return
-        self._started += 1
-        claimed = {(item["knock"], item["channel"]) for item in items}
-        self._deliveries[self._started] = (process, time.monotonic() + DEADLINE_S, claimed)
-        job = json.dumps({"sys_path": self._hello["sys_path"], "items": items}).encode("ascii") + b"\n"
-        threading.Thread(target=self._attend, args=(self._started, process, job), daemon=True).start()
+        while self._store and not self._dispatch.is_full:
+            now = time.time()
+            rows = self._do("due", self._name, now, BATCH, self._dispatch.busy())
+            items = [item for row in rows for item in self._claim(row, now)]
+            if items:
+                try:
+                    self._dispatch.send(items, self._hello["sys_path"])
+                except RuntimeError:  # no thread either: nothing was sent
+                    for item in items:
+                        self._do("untried", item["knock"], item["channel"], now + retry.LONGEST_S)
+            if len(rows) < BATCH:
+                return
 
     def _claim(self, row: Line, now: float) -> List[Line]:
         """The row as an item of a delivery's job, if it is still ours to send; else nothing."""
-        assert self._outbox
-        if now - row["happened_at"] > retry.EXPIRES_S:
-            self._outbox.give_up(row["knock"], row["channel"], now, "a day has passed", "expired")
+        knock, channel, fingerprint = row["knock"], row["channel"], row["fingerprint"]
+        if noise.goes_on(row["grouping"], now - row["happened_at"], bool(self._open_cells())):
+            self._do("later", knock, channel, now + noise.BATCH_WAIT_S, "", False)
             return []
-        settings = self._settings.get(row["fingerprint"])
-        if settings is None or not self._outbox.claim(row["knock"], row["channel"], self._name, now, LEASE_S):
+        if now - row["happened_at"] > retry.EXPIRES_S:
+            self._expire(row, now)
+            return []
+        if fingerprint not in self._settings:
+            return []
+        if row["grouping"] and row["attempts"] == 0:
+            row = self._merge(row, now)
+            knock = row["knock"]
+        if not self._do("claim", knock, channel, self._name, now, LEASE_S):
             return []
         attempts = row["attempts"] + 1
         return [
             {
-                "knock": row["knock"],
-                "channel": row["channel"],
-                "settings": settings,
-                "event": json.loads(row["body"]),
+                "knock": knock,
+                "channel": channel,
+                "fingerprint": fingerprint,
+                "settings": self._settings[fingerprint],
+                "event": dict(json.loads(row["body"]), maybe_sent=bool(row["maybe_sent"])),
                 "attempts": attempts,
                 "late_s": retry.late(row["happened_at"], now, attempts),
                 **json.loads(row["rules"]),
             }
         ]
 
-    def _attend(self, number: int, process: subprocess.Popen[bytes], job: bytes) -> None:
-        """In a thread of its own: give the delivery its job, pass on its lines, and see it end."""
-        assert process.stdin and process.stdout
-        try:
-            view = memoryview(job)
-            while view:
-                view = view[process.stdin.write(view) or 0 :]
-            process.stdin.close()
-        except OSError:
-            pass  # it died before it had read all; its end tells
-        rest = b""
-        while True:
-            data = process.stdout.read(watch.CHUNK)
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._inbox.put(("delivery", (number, line)))
-        process.wait()
-        self._inbox.put(("delivery", (number, None)))
+    def _merge(self, row: Line, now: float) -> Line:
+        latest, before = self._do("merge", row, now)
+        if before:
+            event = noise.merged(json.loads(latest["body"]), [json.loads(each["body"]) for each in before])
+            latest["body"] = json.dumps(event)
+            self._do("change_body", latest["knock"], event)
+        return latest  # type: ignore[no-any-return]
 
     def _hear_delivery(self, number: int, line: Optional[bytes]) -> None:
-        if line is None:
-            _, _, unanswered = self._deliveries.pop(number)
-            for knock, channel in unanswered:
-                reason = "the delivery ended before it answered"
-                self._put_off({"knock": knock, "channel": channel}, {"reason": reason, "maybe_sent": True})
+        if line is not None:
+            result = json.loads(line)
+            if self._dispatch.answered(number, (result["knock"], result["channel"])):
+                self._settle(result)
             return
-        result = json.loads(line)
-        self._deliveries[number][2].discard((result["knock"], result["channel"]))
-        self._settle(result)
+        for knock, channel in self._dispatch.ended(number):
+            reason = "it did not end in time"
+            self._settle(
+                {
+                    "knock": knock,
+                    "channel": channel,
+                    "ok": False,
+                    "permanent": False,
+                    "reason": reason,
+                    "maybe_sent": True,
+                }
+            )
 
     def _settle(self, result: Line) -> None:
-        assert self._outbox
+        """Write down what became of one item, and tell the kernel."""
         knock, channel, now = result["knock"], result["channel"], time.time()
-        facts = self._outbox.facts(knock, channel)
+        facts = self._do("facts", knock, channel)
+        if facts is None:  # it was left behind in an outbox that broke
+            return
+        if result.get("held"):
+            self._do("untried", knock, channel, now)
+            self._pause(facts["fingerprint"], None)
+            return
         if result["ok"]:
-            late_s = retry.late(facts["happened_at"], now, facts["attempts"])
-            self._outbox.done(knock, channel, now, late_s)
+            self._failures.pop(facts["fingerprint"], None)
+            self._do("done", knock, channel, now, retry.late(facts["happened_at"], now, facts["attempts"]))
+            self._do("take_back", facts["fingerprint"])
         elif result["permanent"]:
-            self._outbox.give_up(knock, channel, now, result["reason"])
+            self._do("give_up", knock, channel, now, result["reason"])
+            if result.get("revoked") and facts["event"] != "test":
+                self._put_aside(facts["fingerprint"], channel, result["reason"], now)
         else:
-            self._put_off(result, result)
-        self._answer({"op": "result", "id": knock, "name": facts["name"], **result})
+            self._put_off(facts, result, now)
+        self._answer({"op": "result", "id": knock, "name": facts["name"], "event": facts["event"], **result})
 
-    def _put_off(self, item: Line, result: Line) -> None:
-        assert self._outbox
-        facts = self._outbox.facts(item["knock"], item["channel"])
-        chance = int.from_bytes(os.urandom(4), "big") / 2**32
-        delay = retry.next_delay(facts["attempts"], result.get("retry_after"), chance)
-        self._outbox.later(
-            item["knock"], item["channel"], time.time() + delay, result["reason"], result.get("maybe_sent", False)
+    def _put_off(self, facts: Line, result: Line, now: float) -> None:
+        fingerprint, asked = facts["fingerprint"], result.get("retry_after")
+        self._failures[fingerprint] = self._failures.get(fingerprint, 0) + 1
+        delay = retry.next_delay(facts["attempts"], asked, chance())
+        self._do(
+            "later", result["knock"], result["channel"], now + delay, result["reason"], bool(result.get("maybe_sent"))
         )
+        self._pause(fingerprint, asked)
 
-    def _kill_overdue(self) -> None:
-        for process, deadline, _ in self._deliveries.values():
-            if time.monotonic() > deadline:
-                process.kill()
+    def _pause(self, fingerprint: str, asked: Optional[float]) -> None:
+        """The address is out of order, not the one knock that found it so: all of them wait."""
+        delay = retry.next_delay(self._failures.get(fingerprint, 1), asked, chance())
+        self._do("pause", self._name, fingerprint, time.time() + delay)
+
+    # Bad news about an address.
+
+    def _expire(self, row: Line, now: float) -> None:
+        self._do("give_up", row["knock"], row["channel"], now, "a day has passed", "expired")
+        name = json.loads(row["body"])["name"] if row["body"] else ""
+        self._answer({"op": "expired", "channel": row["channel"], "name": name})
+        self._tell_elsewhere(row["channel"], f"expired: {name}", "expired", json.loads(row["rules"]))
+
+    def _put_aside(self, fingerprint: str, channel: str, reason: str, now: float) -> None:
+        if self._do("put_aside", fingerprint, channel, reason, now):
+            self._answer({"op": "aside", "channel": channel, "reason": reason})
+            self._tell_elsewhere(channel, reason, "aside", self._auto or {"lang": "en"})
+
+    def _tell_elsewhere(self, channel: str, text: str, note: str, rules: Line) -> None:
+        """Say through the other channels in use that `channel` does not work."""
+        now = time.time()
+        event = dict(
+            self._hello["event"],
+            id=str(uuid.uuid4()),
+            run=str(uuid.uuid4()),
+            event="warning",
+            name=channel,
+            text=text,
+            note=note,
+            started_at=now,
+            ended_at=now,
+        )
+        addresses = self._addresses([name for name in self._current if name != channel])
+        if addresses:
+            self._do("put", event, {key: rules.get(key) for key in ("template", "lang")}, addresses, self._name, now)
+
+    # Clocks.
+
+    def _mind_the_clock(self) -> None:
+        """Each minute note what still runs; a wall clock set back must not make what waits wait longer."""
+        clock = time.time() - time.monotonic()
+        if self._store and clock < self._clock - CLOCK_SET_S:
+            self._do("shift", self._name, clock - self._clock)
+        self._clock = clock
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_S
+            if self._store and not self._kernel_gone:
+                self._note_long_cells()
+                self._do("seen", self._name, time.time())
 
     # What the kernel is told.
+
+    def _warn(self, about: str, seen: str) -> None:
+        self._answer({"op": "warn", "about": about, "seen": seen})
 
     def _answer(self, message: Line) -> None:
         self._answers += json.dumps(message).encode("ascii") + b"\n"
@@ -306,21 +431,31 @@ class Courier:
             self._answers = b""
         while self._answers:
             try:
-                self._answers = self._answers[os.write(1, self._answers) :]
+                self._answers = self._answers[os.write(self._to_kernel, self._answers) :]
             except BlockingIOError:
                 return
             except OSError:
                 self._answers = b""
 
 
-def ended(event: Line, error: Optional[Line], duration_s: float) -> Line:
-    """The open run `event` as it is told after the kernel's end: died of `error`, or stopped by its user."""
+def chance() -> float:
+    """A random number in [0, 1), without the megabyte that `random` brings."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+def cell_run(started_at: float) -> str:
+    """The name under which a plain cell is noted as open; its run gets an id only when it is told of."""
+    return f"cell {started_at!r}"
+
+
+def ended(line: Line, error: Optional[Line], duration_s: float) -> Line:
+    """The open run of `line` as it is told after the kernel's end: died of `error`, or stopped by its user."""
+    event = line["event"]
     return dict(
         event,
-        id=str(uuid.uuid4()),
+        id=line["death_id"],
         event="died" if error else "interrupted",
         duration_s=duration_s,
         ended_at=event["started_at"] + duration_s,
         error=error,
-        note=None if error else "stopped",
     )

@@ -38,8 +38,41 @@ def is_dead(pid: int, within_s: float) -> bool:
         time.sleep(0.002)
 
 
-def cause(pid: int) -> Dict[str, Optional[str]]:
-    """What the dead `pid` died of, as an `ErrorInfo` in JSON.
+def oom_kills() -> int:
+    """How often the system has killed for want of memory: in our control group, else on the machine.
+
+    Our control group is the dead kernel's too, since it started us. Files: cgroup v2's ``memory.events``, v1's
+    ``memory.oom_control`` (since Linux 4.13), and ``/proc/vmstat``.
+    """
+    counts = (_count(path) for path in [*_group_files(), "/proc/vmstat"])
+    return next((count for count in counts if count is not None), 0)
+
+
+def _group_files() -> List[str]:
+    files = []
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, folder = line.split(":", 2)
+        if not controllers:
+            files.append(f"/sys/fs/cgroup{folder}/memory.events")
+        elif "memory" in controllers.split(","):
+            files.append(f"/sys/fs/cgroup/memory{folder}/memory.oom_control")
+    return files
+
+
+def _count(path: str) -> Optional[int]:
+    return next((int(line.split()[1]) for line in _lines(path) if line.startswith("oom_kill ")), None)
+
+
+def _lines(path: str) -> List[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def cause(pid: int, oom_kills_before: int) -> Dict[str, Optional[str]]:
+    """What the dead `pid` died of, as an `ErrorInfo` in JSON; a kill is OOM if there was one since `oom_kills_before`.
 
     A zombie's last field in ``/proc/PID/stat`` is its wait status, readable until its parent collects it.
     """
@@ -48,12 +81,18 @@ def cause(pid: int) -> Dict[str, Optional[str]]:
         return _info("unknown", "")
     status = int(fields[-1])
     number = status & 0x7F
+    if number == signal.SIGKILL and oom_kills() > oom_kills_before:
+        return _info("OOM", "")
     if number:
-        try:
-            return _info(signal.Signals(number).name, "")
-        except ValueError:
-            return _info(f"SIG{number}", "")
+        return _info(_signal_name(number), "")
     return _info("ExitCode", str(status >> 8))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"SIG{number}"
 
 
 def _info(kind: str, message: str) -> Dict[str, Optional[str]]:

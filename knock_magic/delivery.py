@@ -1,6 +1,6 @@
 """The short-lived process that sends: a job on stdin, one result a line on stdout, then it exits.
 
-It sends everything of its job side by side, one thread a delivery. What hangs is killed by the courier
+It sends to all addresses of its job side by side, to each one message after the other. What hangs is killed by the courier
 together with this process, so no server, DNS or TLS stall outlives its deadline.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from typing import Any, Callable, Dict, List, Mapping
+import time
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from knock_magic import channels, language
 from knock_magic.cleaning import one_line
@@ -18,6 +19,8 @@ from knock_magic.event import Event
 from knock_magic.template import render
 
 Result = Dict[str, Any]
+
+BUDGET_S = 20.0  # nothing new is begun after this; with the longest time-outs it then ends before its deadline
 
 
 def main(arguments: List[str]) -> None:
@@ -35,13 +38,28 @@ def main(arguments: List[str]) -> None:
     send_all(job["items"], tell)
 
 
-def send_all(items: List[Mapping[str, Any]], tell: Callable[[Result], None]) -> None:
-    """Send every item side by side; `tell` gets the result of each as it is known."""
-    threads = [threading.Thread(target=lambda item=item: tell(send(item)), daemon=True) for item in items]
+def send_all(items: Sequence[Mapping[str, Any]], tell: Callable[[Result], None]) -> None:
+    """Send every item, the addresses side by side; `tell` gets the result of each as it is known."""
+    by_address: Dict[str, List[Mapping[str, Any]]] = {}
+    for item in items:
+        by_address.setdefault(item["fingerprint"], []).append(item)
+    threads = [threading.Thread(target=_send_in_turn, args=(turn, tell), daemon=True) for turn in by_address.values()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _send_in_turn(items: List[Mapping[str, Any]], tell: Callable[[Result], None]) -> None:
+    """Send what goes to one address one after the other; once it is out of order, the rest is held back."""
+    in_order, until = True, time.monotonic() + BUDGET_S
+    for item in items:
+        if in_order and time.monotonic() < until:
+            result = send(item)
+            in_order = result["ok"] or result["permanent"]
+        else:
+            result = {"knock": item["knock"], "channel": item["channel"], "ok": False, "held": True}
+        tell(result)
 
 
 def send(item: Mapping[str, Any]) -> Result:
@@ -58,9 +76,10 @@ def send(item: Mapping[str, Any]) -> Result:
             permanent=error.permanent,
             retry_after=error.retry_after,
             maybe_sent=error.maybe_sent,
+            revoked=error.revoked,
         )
     except Exception as error:
         # A fault in a channel of ours or someone's own: its text may show a secret, its type can't.
         reason = one_line(f"{item['channel']}: {type(error).__name__} in its send()", 200)
-        result.update(ok=False, reason=reason, permanent=False, retry_after=None, maybe_sent=True)
+        result.update(ok=False, reason=reason, permanent=False, retry_after=None, maybe_sent=True, revoked=False)
     return result

@@ -39,6 +39,7 @@ class DeliveryError(KnockError):
         reason: what the provider answered and what to do, in one text or in each language.
         permanent: trying again unchanged can't help.
         retry_after: seconds the provider asked us to wait, if it did.
+        revoked: the address or key itself is no longer good, so nothing else will get through either.
         maybe_sent: the message may have arrived all the same (a time-out after it was written).
     """
 
@@ -49,9 +50,11 @@ class DeliveryError(KnockError):
         permanent: bool = False,
         retry_after: Optional[float] = None,
         maybe_sent: bool = False,
+        revoked: bool = False,
     ) -> None:
         texts = {"en": reason, "ko": reason} if isinstance(reason, str) else reason
         super().__init__(texts["en"], texts["ko"])
         self.permanent = permanent
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
+        self.revoked = revoked

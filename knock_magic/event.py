@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 Metric = Union[int, float, str]
 
@@ -51,6 +51,11 @@ class Event:
     progress: Optional[Progress] = None
     text: Optional[str] = None  # what `knock.send` was given
     note: Optional[str] = None  # how it came to this, where that has words of its own
+    rank: Optional[int] = None  # of a process in a distributed job
+    more: int = 0  # how many earlier events this one speaks for too
+    among: Tuple[str, ...] = ()  # names or ranks of those
+    slept_s: float = 0.0  # seconds the machine was suspended meanwhile; not in `duration_s`
+    maybe_sent: bool = False  # an earlier try may have arrived
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts, lists, text and numbers, ready for `json.dumps`."""
@@ -63,6 +68,7 @@ class Event:
         values = {key: value for key, value in data.items() if key in known}
         if values.get("error"):
             values["error"] = ErrorInfo(**values["error"])
+        values["among"] = tuple(values.get("among", ()))
         if values.get("progress"):
             values["progress"] = Progress(**values["progress"])
         return cls(**values)

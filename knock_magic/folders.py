@@ -22,6 +22,15 @@ def state_folder(environ: Mapping[str, str]) -> str:
     return _home(environ) or _platform(environ, "XDG_STATE_HOME", os.path.join(".local", "state"))
 
 
+def runtime_folder(environ: Mapping[str, str]) -> str:
+    """Where things can be kept until the machine stops, when the state folder can't be written."""
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and os.path.isdir(runtime):
+        return os.path.join(runtime, APP)
+    owner = os.getuid() if hasattr(os, "getuid") else environ.get("USERNAME", "")
+    return os.path.join(environ.get("TMPDIR") or environ.get("TEMP") or "/tmp", f"{APP}-{owner}")
+
+
 def make_private(folder: str) -> str:
     """`folder`, made with mode 0700 if it was not there. Raises `OSError` where it can't be."""
     os.makedirs(os.path.dirname(folder), exist_ok=True)

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from traitlets import Bool, Enum, List as ListTrait, Unicode
 
@@ -83,7 +83,9 @@ class Knocker:
         self.settings = found
         language.use(self.settings.lang)
         self._channels: Dict[str, Channel] = {}
-        self._refused: set[str] = set()
+        self._refused: Set[str] = set()
+        self._aside: Set[str] = set()  # channels whose address refused for good
+        self._warned: Set[str] = set()
         self._results: Dict[Tuple[str, str], Mapping[str, Any]] = {}
         self._heard = threading.Condition()
         self.last_results: Dict[str, Mapping[str, Any]] = {}
@@ -106,7 +108,8 @@ class Knocker:
         for name in names:
             try:
                 self.ready(name)
-                good.append(name)
+                if name not in self._aside:
+                    good.append(name)
             except KnockError as problem:
                 if name not in self._refused:
                     self._refused.add(name)
@@ -163,10 +166,15 @@ class Knocker:
 
     def rules(self, options: Options, *, min_s: float) -> Dict[str, Any]:
         """Who is told of a run with `options`, when, and how; `min_s` where they do not say."""
+        outcomes = [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])]
+        rank = runs.rank(self._sources.environ)
         return {
             "to": self.usable(options.to) if options.to else self.in_use(),
-            "on": [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])],
+            # Of a distributed job the first rank speaks; of the others only what went wrong is news.
+            "on": [each for each in outcomes if not rank or each in ("failed", "died")],
             "min_s": min_s if options.min is None else options.min,
+            "rank": rank,
+            "job": runs.job(self._sources.environ) if rank is not None else None,
             "template": options.template or self.settings.template,
             "lang": language.current(),
         }
@@ -251,7 +259,7 @@ class Knocker:
 
     # The courier's end.
 
-    def _hello(self) -> Dict[str, Any]:
+    def _hello(self, to_a_process: bool) -> Dict[str, Any]:
         event = Event(
             event="started", name="", started_at=0.0, host=runs.host(), user=runs.user(), notebook=self.notebook()
         )
@@ -259,23 +267,39 @@ class Knocker:
         sys_path = [folder for folder in sys.path if folder and folder != os.getcwd()]
         return {
             "op": "hello",
-            "outbox": self.outbox_path,
+            # A courier in this process dies with it; what it kept in a file would only seem to be in good hands.
+            "outboxes": []
+            if not to_a_process
+            else [self.outbox_path, outbox.path_in(folders.runtime_folder(self._sources.environ))],
             "sys_path": sys_path,
             "event": event.to_json(),
         }
 
     def _hear(self, answer: Mapping[str, Any]) -> None:
         """In the daemon thread: note what the courier says."""
-        if answer["op"] == "warn":
-            self.trouble.append(_warning(answer))
+        if answer["op"] in ("warn", "aside", "expired"):
+            self._note_trouble(answer)
         if answer["op"] != "result":
             return
         with self._heard:
             self._results[answer["id"], answer["channel"]] = answer
             self.last_results[answer["channel"]] = answer
             self._heard.notify_all()
-        if not answer["ok"] and answer["permanent"]:
+        if answer["ok"]:
+            self._aside.discard(answer["channel"])
+        elif answer["permanent"] and answer["event"] != "test" and not answer.get("revoked"):
             self.trouble.append(answer["reason"])
+
+    def _note_trouble(self, answer: Mapping[str, Any]) -> None:
+        """What the user has to know, to be said once with the next cell."""
+        if answer["op"] == "aside":
+            if answer["channel"] in self._aside:
+                return
+            self._aside.add(answer["channel"])
+        text = _warning(answer)
+        if text not in self._warned:
+            self._warned.add(text)
+            self.trouble.append(text)
 
     def warn(self, text: str) -> None:
         """One line of help or trouble to the user."""
@@ -288,15 +312,43 @@ class Knocker:
 
 
 def _warning(answer: Mapping[str, Any]) -> str:
+    if answer["op"] == "aside":
+        name, reason = answer["channel"], answer["reason"]
+        return language.pick(
+            {
+                "en": f"{reason} Nothing more is sent to {name} until `%knock test {name}` works again.",
+                "ko": f"{reason} `%knock test {name}`가 성공할 때까지 {name} 채널로는 보내지 않아요.",
+            }
+        )
+    if answer["op"] == "expired":
+        name, run = answer["channel"], answer["name"]
+        return language.pick(
+            {
+                "en": f"{run} could not be delivered to {name} for a day, and is not tried any more.",
+                "ko": f"{run} 알림을 하루 동안 {name} 채널로 보내지 못해서 그만뒀어요.",
+            }
+        )
     seen = answer["seen"]
     texts = {
-        "outbox": {
+        "broken": {
+            "en": f"the outbox was broken ({seen}); it was moved aside, and a new one begun.",
+            "ko": f"알림 보관함이 손상돼 있었어요({seen}). 옆으로 옮겨 두고 새로 만들었어요.",
+        },
+        "moved": {
+            "en": f"the outbox can't be kept in its folder ({seen}); it is kept in the runtime folder until the machine stops.",
+            "ko": f"알림 보관함을 원래 폴더에 둘 수 없어요({seen}). 컴퓨터가 꺼질 때까지 임시 폴더에 보관해요.",
+        },
+        "memory": {
             "en": f"the outbox can't be written ({seen}); knocks are kept in memory, and lost if the machine stops.",
             "ko": f"알림 보관함에 쓸 수 없어요({seen}). 메모리에만 두니 컴퓨터가 꺼지면 사라져요.",
         },
         "courier": {
-            "en": f"no process can be started here ({seen}); knocks wait until one can.",
-            "ko": f"프로세스를 시작할 수 없어요({seen}). 시작할 수 있을 때까지 알림이 기다려요.",
+            "en": f"no process can be started here ({seen}); knocks are sent from the kernel itself, and end with it.",
+            "ko": f"프로세스를 시작할 수 없어요({seen}). 커널 안에서 알림을 보내니, 커널이 죽으면 알릴 수 없어요.",
+        },
+        "thread": {
+            "en": f"no thread can be started here ({seen}); knocks wait until one can.",
+            "ko": f"스레드를 시작할 수 없어요({seen}). 시작할 수 있을 때까지 알림이 기다려요.",
         },
     }
     return language.pick(texts[answer["about"]])

@@ -1,9 +1,12 @@
 """`Outbox`: all the SQL. A knock put here survives the kernel, the courier and the machine's power.
 
 A knock is one event; a delivery is that knock on its way to one channel. A delivery is `due`, then
-`sending` under a lease, then `done`, `failed` or `expired`. What is sending when its courier dies is
-due again when the lease ends. A knock's body goes once all its deliveries have ended; its facts stay
-as the history. Times are seconds since the epoch.
+`sending` under a lease, then `done`, `failed`, `expired` or `merged` (told by a later one of its group).
+What is sending when its courier dies is due again when the lease ends. A knock's body goes once all its
+deliveries have ended; its facts stay as the history. Times are seconds since the epoch.
+
+A later version may add tables, and columns with a default; it never renames or removes one, so an older
+courier beside it goes on working. Hence every INSERT names its columns.
 """
 
 from __future__ import annotations
@@ -16,13 +19,19 @@ from knock_magic import folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+    from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
     Row = Dict[str, Any]
 
 VERSION = 1
 FILE = "outbox.db"
 BUSY_MS = 5000
+MEMORY = ":memory:"
+
+# Where SQLite's shared memory does not work across machines, the older journal does (sqlite.org/wal.html).
+_NETWORK_FILESYSTEMS = frozenset(
+    {"nfs", "nfs4", "lustre", "cifs", "smb3", "fuse.sshfs", "ceph", "gpfs", "beegfs", "9p", "afs", "drvfs"}
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS knocks (
@@ -44,6 +53,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     channel TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     owner TEXT NOT NULL,
+    grouping TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'due',
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL,
@@ -54,8 +64,24 @@ CREATE TABLE IF NOT EXISTS deliveries (
     reason TEXT,
     PRIMARY KEY (knock, channel)
 );
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, next_at);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (owner, state, next_at);
+CREATE TABLE IF NOT EXISTS open_runs (
+    run TEXT PRIMARY KEY,
+    kernel TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    seen_at REAL NOT NULL,
+    line TEXT NOT NULL,
+    addresses TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS aside (
+    fingerprint TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    since REAL NOT NULL,
+    reason TEXT NOT NULL
+);
 """
+
+_WAITS = "state IN ('due', 'sending')"
 
 
 def path_in(state_folder: str) -> str:
@@ -64,24 +90,31 @@ def path_in(state_folder: str) -> str:
 
 
 class Outbox:
-    """One process's connection to the outbox at `path` (or ``:memory:``)."""
+    """One process's connection to the outbox at `path` (or `MEMORY`).
+
+    Raises:
+        OSError, sqlite3.Error: it can't be kept there; so may every method.
+    """
 
     def __init__(self, path: str) -> None:
-        if path != ":memory:":
+        self.path = path
+        if path != MEMORY:
             folders.make_private(os.path.dirname(path))
             folders.create_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA journal_mode = {'DELETE' if _is_remote(path) else 'WAL'}")
         # FULL: what was answered as kept must outlive a power cut, not only a crash. 0.2 ms, paid by the courier.
         self._db.execute("PRAGMA synchronous = FULL")
-        with self._db:
-            self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version < VERSION:
+            self._db.executescript(f"{_SCHEMA}PRAGMA user_version = {VERSION};")
 
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
+
+    # A knock comes.
 
     def put(
         self,
@@ -90,14 +123,22 @@ class Outbox:
         addresses: Iterable[Tuple[str, str]],
         owner: str,
         now: float,
+        *,
+        next_at: Optional[float] = None,
+        grouping: str = "",
     ) -> bool:
-        """Keep `event`, due now at each (channel, fingerprint) of `addresses`; False if it was here already."""
+        """Keep `event`, due at `next_at` (else now) at each (channel, fingerprint); False if it was here already.
+
+        What shares a `grouping` and waits at the same address is told by one message.
+        """
         addresses = list(addresses)
         error = event.get("error") or {}
+        kept_rules = {key: value for key, value in rules.items() if key not in ("to", "on", "min_s")}
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             added = self._db.execute(
-                "INSERT OR IGNORE INTO knocks VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT OR IGNORE INTO knocks (id, run, event, name, happened_at, duration_s, notebook, error_type, "
+                "metrics, rules, body) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     event["id"],
                     event["run"],
@@ -108,41 +149,80 @@ class Outbox:
                     event.get("notebook"),
                     error.get("type"),
                     json.dumps(event.get("metrics") or {}),
-                    json.dumps({key: rules.get(key) for key in ("template", "lang")}),
+                    json.dumps(kept_rules),
                     json.dumps(event) if addresses else None,
                 ),
             ).rowcount
             if not added:
                 return False
             self._db.executemany(
-                "INSERT INTO deliveries (knock, channel, fingerprint, owner, next_at) VALUES (?,?,?,?,?)",
-                [(event["id"], channel, fingerprint, owner, now) for channel, fingerprint in addresses],
+                "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, next_at) VALUES (?,?,?,?,?,?)",
+                [
+                    (event["id"], *address, owner, grouping, now if next_at is None else next_at)
+                    for address in addresses
+                ],
             )
         return True
 
-    def due(self, owner: str, now: float, limit: int) -> List[Row]:
-        """Deliveries of `owner` whose time has come, the longest waiting first."""
+    # Its deliveries.
+
+    def due(self, owner: str, now: float, limit: int, busy: Collection[str] = ()) -> List[Row]:
+        """Deliveries of `owner` whose time has come, the longest waiting first, but not those of `busy` fingerprints."""
+        marks = ",".join("?" * len(busy))
         rows = self._db.execute(
-            "SELECT d.knock, d.channel, d.fingerprint, d.attempts, k.happened_at, k.rules, k.body "
-            "FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, k.happened_at, k.rules, "
+            "k.body FROM deliveries d JOIN knocks k ON k.id = d.knock "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
-            "ORDER BY d.next_at LIMIT ?",
-            (owner, now, now, limit),
+            f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.next_at, k.happened_at LIMIT ?",
+            (owner, now, now, *busy, limit),
         )
         return [dict(row) for row in rows]
 
     def claim(self, knock: str, channel: str, owner: str, now: float, lease_s: float) -> bool:
         """Take one due delivery for `lease_s` seconds; False if someone else was faster."""
+        return self._changed(
+            "UPDATE deliveries SET state = 'sending', lease_until = ?, attempts = attempts + 1 "
+            "WHERE knock = ? AND channel = ? AND owner = ? "
+            "AND (state = 'due' AND next_at <= ? OR state = 'sending' AND lease_until <= ?)",
+            (now + lease_s, knock, channel, owner, now, now),
+        )
+
+    def merge(self, row: Mapping[str, Any], now: float) -> Tuple[Row, List[Row]]:
+        """Of the waiting group of the due `row`: the latest, and those before it, which it now tells of.
+
+        Whoever owns them: several processes of one job speak with one voice. They become the owner's of `row`.
+        """
+        key = (row["grouping"], row["channel"], row["fingerprint"])
+        self._db.execute("BEGIN IMMEDIATE")
         with self._db:
-            return (
-                self._db.execute(
-                    "UPDATE deliveries SET state = 'sending', lease_until = ?, attempts = attempts + 1 "
-                    "WHERE knock = ? AND channel = ? AND owner = ? "
-                    "AND (state = 'due' AND next_at <= ? OR state = 'sending' AND lease_until <= ?)",
-                    (now + lease_s, knock, channel, owner, now, now),
-                ).rowcount
-                == 1
+            group = [
+                dict(found)
+                for found in self._db.execute(
+                    "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, k.happened_at, "
+                    "k.rules, k.name, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? "
+                    "AND d.channel = ? AND d.fingerprint = ? AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
+                    key,
+                )
+            ]
+            if not group:
+                return dict(row), []
+            latest = group[-1]
+            self._db.execute(
+                "UPDATE deliveries SET next_at = ?, owner = (SELECT owner FROM deliveries WHERE knock = ? AND channel = ?) "
+                "WHERE knock = ? AND channel = ?",
+                (now, row["knock"], row["channel"], latest["knock"], latest["channel"]),
             )
+            self._db.execute(
+                "UPDATE deliveries SET state = 'merged', ended_at = ? WHERE grouping = ? AND channel = ? "
+                "AND fingerprint = ? AND state = 'due' AND knock <> ?",
+                (now, *key, latest["knock"]),
+            )
+            self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group[:-1]])
+        return latest, group[:-1]
+
+    def change_body(self, knock: str, event: Mapping[str, Any]) -> None:
+        """Keep `event` as what the waiting `knock` says: it has come to speak for others too."""
+        self._changed("UPDATE knocks SET body = ? WHERE id = ?", (json.dumps(event), knock))
 
     def done(self, knock: str, channel: str, now: float, late_s: float) -> None:
         """The provider took it."""
@@ -154,12 +234,32 @@ class Outbox:
 
     def later(self, knock: str, channel: str, next_at: float, reason: str, maybe_sent: bool) -> None:
         """It did not get through; try again at `next_at`."""
-        with self._db:
-            self._db.execute(
-                "UPDATE deliveries SET state = 'due', next_at = ?, reason = ?, maybe_sent = maybe_sent OR ? "
-                "WHERE knock = ? AND channel = ?",
-                (next_at, reason, maybe_sent, knock, channel),
-            )
+        self._changed(
+            "UPDATE deliveries SET state = 'due', next_at = ?, reason = ?, maybe_sent = maybe_sent OR ? "
+            "WHERE knock = ? AND channel = ?",
+            (next_at, reason, maybe_sent, knock, channel),
+        )
+
+    def untried(self, knock: str, channel: str, next_at: float) -> None:
+        """It was claimed, but its address was found out of order before its turn; this was no try."""
+        self._changed(
+            "UPDATE deliveries SET state = 'due', next_at = ?, attempts = attempts - 1 WHERE knock = ? AND channel = ?",
+            (next_at, knock, channel),
+        )
+
+    def pause(self, owner: str, fingerprint: str, until: float) -> None:
+        """Nothing of `owner` goes to this address before `until`."""
+        self._changed(
+            "UPDATE deliveries SET next_at = max(next_at, ?) WHERE owner = ? AND fingerprint = ? AND state = 'due'",
+            (until, owner, fingerprint),
+        )
+
+    def shift(self, owner: str, seconds: float) -> None:
+        """The wall clock was set by `seconds`: what waits, waits as long as it was meant to."""
+        self._changed(
+            f"UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE owner = ? AND {_WAITS}",
+            (seconds, seconds, owner),
+        )
 
     def _end(self, knock: str, channel: str, state: str, now: float, late_s: float, reason: Optional[str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -168,43 +268,155 @@ class Outbox:
                 "UPDATE deliveries SET state = ?, ended_at = ?, late_s = ?, reason = ? WHERE knock = ? AND channel = ?",
                 (state, now, late_s, reason, knock, channel),
             )
-            self._db.execute(
-                "UPDATE knocks SET body = NULL WHERE id = ? AND NOT EXISTS "
-                "(SELECT 1 FROM deliveries WHERE knock = ? AND state IN ('due', 'sending'))",
-                (knock, knock),
-            )
+            self._db.execute(_FORGET_BODY, (knock, knock))
 
-    def facts(self, knock: str, channel: str) -> Row:
-        """The name of a knock, when it happened, and how often it was tried on `channel`."""
+    def _changed(self, sql: str, parameters: Sequence[Any]) -> bool:
+        with self._db:
+            return self._db.execute(sql, parameters).rowcount == 1
+
+    # Questions of the courier.
+
+    def facts(self, knock: str, channel: str) -> Optional[Row]:
+        """What a delivery is of, when that happened, and how often it was tried; None if it is not here."""
         row = self._db.execute(
-            "SELECT k.name, k.happened_at, d.attempts FROM deliveries d JOIN knocks k ON k.id = d.knock "
-            "WHERE d.knock = ? AND d.channel = ?",
+            "SELECT k.name, k.event, k.happened_at, d.attempts, d.fingerprint FROM deliveries d "
+            "JOIN knocks k ON k.id = d.knock WHERE d.knock = ? AND d.channel = ?",
             (knock, channel),
         ).fetchone()
-        return dict(row)
+        return dict(row) if row else None
 
-    def next_at(self, owner: str) -> Optional[float]:
-        """When `owner` has to look again; None when nothing of it waits."""
+    def next_at(self, owner: str, busy: Collection[str] = ()) -> Optional[float]:
+        """When `owner` has to look again, leaving `busy` fingerprints out; None when nothing of it waits."""
+        marks = ",".join("?" * len(busy))
         row = self._db.execute(
             "SELECT min(CASE state WHEN 'due' THEN next_at ELSE lease_until END) AS at FROM deliveries "
-            "WHERE owner = ? AND state IN ('due', 'sending')",
-            (owner,),
+            f"WHERE owner = ? AND {_WAITS} AND fingerprint NOT IN ({marks})",
+            (owner, *busy),
         ).fetchone()
         return None if row["at"] is None else float(row["at"])
 
+    # What others left.
+
     def waiting_owners(self) -> List[str]:
         """Whose deliveries have not ended yet."""
-        rows = self._db.execute("SELECT DISTINCT owner FROM deliveries WHERE state IN ('due', 'sending')")
+        rows = self._db.execute(f"SELECT DISTINCT owner FROM deliveries WHERE {_WAITS}")
         return [row["owner"] for row in rows]
 
-    def take_over(self, gone: str, owner: str, channel: str, fingerprint: str, now: float) -> int:
+    def take_over(self, gone: str, owner: str, channel: str, fingerprint: str) -> int:
         """Make `gone`'s waiting deliveries `owner`'s where the settings are the same; how many."""
         with self._db:
             return self._db.execute(
-                "UPDATE deliveries SET owner = ?, state = 'due', next_at = min(next_at, ?) "
-                "WHERE owner = ? AND channel = ? AND fingerprint = ? AND state IN ('due', 'sending')",
-                (owner, now, gone, channel, fingerprint),
+                "UPDATE deliveries SET owner = ?, state = 'due' "
+                f"WHERE owner = ? AND channel = ? AND fingerprint = ? AND {_WAITS}",
+                (owner, gone, channel, fingerprint),
             ).rowcount
+
+    def copy_waiting(self, other: Outbox) -> None:
+        """Take a copy of what waits in `other`, which can be read but not written any more."""
+        for table in ("knocks", "deliveries"):
+            column = "id" if table == "knocks" else "knock"
+            rows = other._db.execute(
+                f"SELECT * FROM {table} WHERE {column} IN (SELECT knock FROM deliveries WHERE {_WAITS})"
+            ).fetchall()
+            for row in rows:
+                names = ",".join(row.keys())
+                marks = ",".join("?" * len(row))
+                self._changed(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", tuple(row))
+
+    # Runs that are open, for the case that the whole machine goes.
+
+    def open_run(
+        self,
+        run: str,
+        kernel: str,
+        owner: str,
+        line: Mapping[str, Any],
+        addresses: Sequence[Tuple[str, str]],
+        now: float,
+    ) -> None:
+        """A run goes on, as of now."""
+        with self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO open_runs (run, kernel, owner, seen_at, line, addresses) VALUES (?,?,?,?,?,?)",
+                (run, kernel, owner, now, json.dumps(line), json.dumps(addresses)),
+            )
+
+    def close_runs(self, runs: Iterable[str]) -> None:
+        """They have ended."""
+        with self._db:
+            self._db.executemany("DELETE FROM open_runs WHERE run = ?", [(run,) for run in runs])
+
+    def seen(self, owner: str, now: float) -> None:
+        """The open runs of `owner` still go on."""
+        self._changed("UPDATE open_runs SET seen_at = ? WHERE owner = ?", (now, owner))
+
+    def open_runs(self) -> List[Row]:
+        """All that is noted as open, whoever wrote it."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM open_runs")]
+
+    # Addresses that refused for good.
+
+    def put_aside(self, fingerprint: str, channel: str, reason: str, now: float) -> bool:
+        """Send nothing more to this address; False if that was so already."""
+        return self._changed(
+            "INSERT OR IGNORE INTO aside (fingerprint, channel, since, reason) VALUES (?,?,?,?)",
+            (fingerprint, channel, now, reason),
+        )
+
+    def take_back(self, fingerprint: str) -> bool:
+        """The address works again; False if it had not been put aside."""
+        return self._changed("DELETE FROM aside WHERE fingerprint = ?", (fingerprint,))
+
+    def aside(self) -> Dict[str, str]:
+        """Why each address that was put aside was; by fingerprint."""
+        return {row["fingerprint"]: row["reason"] for row in self._db.execute("SELECT fingerprint, reason FROM aside")}
+
+    def forget_before(self, moment: float) -> None:
+        """Drop the history before `moment`; what still waits stays."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            old = f"SELECT id FROM knocks WHERE happened_at < ? AND id NOT IN (SELECT knock FROM deliveries WHERE {_WAITS})"
+            self._db.execute(f"DELETE FROM deliveries WHERE knock IN ({old})", (moment,))
+            self._db.execute(f"DELETE FROM knocks WHERE id IN ({old})", (moment,))
+
+
+_FORGET_BODY = (
+    f"UPDATE knocks SET body = NULL WHERE id = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE knock = ? AND {_WAITS})"
+)
+
+
+def move_aside(path: str) -> str:
+    """Move a broken outbox out of the way, to be looked at; gives its new name."""
+    number = 1
+    while os.path.exists(f"{path}.broken-{number}"):
+        number += 1
+    for ending in ("", "-wal", "-shm"):
+        if os.path.exists(path + ending):
+            os.replace(path + ending, f"{path}.broken-{number}{ending}")
+    return f"{path}.broken-{number}"
+
+
+def is_broken(problem: Exception) -> bool:
+    """Whether `problem` says that the file itself is no outbox any more."""
+    return isinstance(problem, sqlite3.DatabaseError) and any(
+        words in str(problem) for words in ("malformed", "not a database", "no such column")
+    )
+
+
+def _is_remote(path: str) -> bool:
+    """Whether `path` lies on a network file system, as far as the system tells (Linux)."""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
+            mounts = [line.split() for line in file]
+    except OSError:
+        return False
+    real = os.path.realpath(path)
+    holding = [(len(mount[1]), mount[2]) for mount in mounts if _holds(mount[1].replace("\\040", " "), real)]
+    return max(holding, default=(0, ""))[1] in _NETWORK_FILESYSTEMS
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")
 
 
 def read_only(path: str, seconds: float = 2.0) -> Optional[sqlite3.Connection]:
@@ -217,14 +429,14 @@ def read_only(path: str, seconds: float = 2.0) -> Optional[sqlite3.Connection]:
     return db
 
 
-def peek(path: str, sql_name: str, parameters: Sequence[Any] = ()) -> List[Row]:
-    """Rows of one of the read-only questions of `QUESTIONS`; none where the outbox can't be read now."""
+def peek(path: str, question: str, parameters: Sequence[Any] = ()) -> List[Row]:
+    """Rows of one of the read-only `QUESTIONS`; none where the outbox can't be read now."""
     try:
         db = read_only(path)
         if db is None:
             return []
         try:
-            return [dict(row) for row in db.execute(QUESTIONS[sql_name], parameters)]
+            return [dict(row) for row in db.execute(QUESTIONS[question], parameters)]
         finally:
             db.close()
     except sqlite3.Error:
@@ -232,9 +444,8 @@ def peek(path: str, sql_name: str, parameters: Sequence[Any] = ()) -> List[Row]:
 
 
 QUESTIONS = {
-    "waiting": "SELECT k.name, k.event, k.happened_at, d.channel, d.attempts, d.next_at, d.reason "
+    "waiting": "SELECT k.name, k.event, k.happened_at, d.channel, d.attempts, d.next_at, d.reason, d.owner "
     "FROM deliveries d JOIN knocks k ON k.id = d.knock "
-    "WHERE d.state IN ('due', 'sending') ORDER BY k.happened_at",
-    "last": "SELECT d.channel, max(d.ended_at) AS ended_at, d.state, d.reason FROM deliveries d "
-    "WHERE d.state IN ('done', 'failed', 'expired') GROUP BY d.channel",
+    f"WHERE d.{_WAITS} ORDER BY k.happened_at",
+    "aside": "SELECT fingerprint, channel, since, reason FROM aside",
 }

@@ -18,7 +18,7 @@ Tell = Callable[[Event], None]
 
 
 class Run:
-    """One piece of work, from `start` to exactly one of `finish`, `fail` and `interrupt`.
+    """One piece of work, from `start` to exactly one of `finish`, `fail`, `interrupt` and `die`.
 
     >>> run = Run("train", tell=events.append)
     >>> run.start()
@@ -43,7 +43,8 @@ class Run:
         self.ended = False
         self._tell = tell
         self._clock = clock
-        self.started_mono = clock() if started_mono is None else started_mono
+        self.started_mono = self._said_mono = clock() if started_mono is None else started_mono
+        self._latest: Mapping[str, Metric] = {}
         self._first = Event(
             event="started",
             name=name,
@@ -53,27 +54,42 @@ class Run:
             user=user(),
             notebook=notebook,
             execution_count=execution_count,
+            rank=rank(os.environ),
         )
+        self._suspended_before = suspended_s()
 
     def start(self) -> None:
         """Say that it begins."""
         self._tell(self._first)
 
+    def is_quiet_for(self, seconds: float) -> bool:
+        """Whether nothing was said of it for `seconds`."""
+        return self._clock() - self._said_mono >= seconds
+
+    def note(self, metrics: Mapping[str, Metric]) -> None:
+        """Keep its latest metrics, for what is said next and for its end."""
+        self._latest = {**self._latest, **metrics}
+
     def progress(self, progress: Progress, metrics: Optional[Mapping[str, Metric]] = None) -> None:
         """Say how far it is."""
+        self._said_mono = self._clock()
         self._say("progress", progress=progress, metrics=metrics)
 
-    def finish(self, metrics: Optional[Mapping[str, Metric]] = None) -> None:
+    def finish(self, metrics: Optional[Mapping[str, Metric]] = None, *, note: Optional[str] = None) -> None:
         """Say that it is done."""
-        self._say("finished", metrics=metrics)
+        self._say("finished", metrics=metrics, note=note)
 
     def fail(self, error: ErrorInfo, metrics: Optional[Mapping[str, Metric]] = None) -> None:
         """Say that it ended by an error."""
         self._say("failed", error=error, metrics=metrics)
 
-    def interrupt(self, metrics: Optional[Mapping[str, Metric]] = None) -> None:
+    def interrupt(self, metrics: Optional[Mapping[str, Metric]] = None, *, note: Optional[str] = None) -> None:
         """Say that someone stopped it."""
-        self._say("interrupted", metrics=metrics)
+        self._say("interrupted", metrics=metrics, note=note)
+
+    def die(self, error: ErrorInfo) -> None:
+        """Say that it was killed; for who runs it in a process of its own, and lives on."""
+        self._say("died", error=error)
 
     def _say(
         self,
@@ -82,11 +98,13 @@ class Run:
         error: Optional[ErrorInfo] = None,
         progress: Optional[Progress] = None,
         metrics: Optional[Mapping[str, Metric]] = None,
+        note: Optional[str] = None,
     ) -> None:
         if self.ended:
             return
         self.ended = event in ENDINGS
         duration = self._clock() - self.started_mono
+        slept = suspended_s() - self._suspended_before
         self._tell(
             dataclasses.replace(
                 self._first,
@@ -94,10 +112,12 @@ class Run:
                 event=event,
                 duration_s=duration,
                 # Not a second reading of the wall clock: it may have been set meanwhile.
-                ended_at=self._first.started_at + duration if self.ended else None,
+                ended_at=self._first.started_at + duration + slept if self.ended else None,
+                slept_s=slept,
                 error=error,
                 progress=progress,
-                metrics=metrics or {},
+                metrics={**self._latest, **(metrics or {})},
+                note=note,
             )
         )
 
@@ -115,3 +135,28 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+# What launchers of distributed jobs set (torchrun, Slurm, Open MPI), the one that counts over all machines first.
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK")
+_JOBS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "PMIX_NAMESPACE", "MASTER_PORT")
+
+
+def rank(environ: Mapping[str, str]) -> Optional[int]:
+    """This process's rank in its distributed job; None outside of one."""
+    found = next((environ[name] for name in _RANKS if environ.get(name, "").isdigit()), None)
+    return None if found is None else int(found)
+
+
+def job(environ: Mapping[str, str]) -> str:
+    """A name that the ranks of one job on this machine share: the launcher's, else its process."""
+    named = next((f"{name}={environ[name]}" for name in _JOBS if environ.get(name, "") not in ("", "none")), "")
+    return named or f"parent={os.getppid()}"
+
+
+def suspended_s() -> float:
+    """Seconds this machine has been suspended since it started, which the monotonic clock leaves out (Linux)."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    slept = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    return round(slept, 1)

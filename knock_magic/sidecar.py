@@ -17,9 +17,9 @@ import sys
 import threading
 import time
 import weakref
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
-from knock_magic import launch
+from knock_magic import launch, watch
 from knock_magic.slate import Slate
 
 Line = Dict[str, Any]
@@ -37,11 +37,11 @@ class Sidecar:
     """The courier, seen from the kernel.
 
     Args:
-        hello: gives what a new courier has to know first.
+        hello: gives what a new courier has to know first; it is told whether that courier is a process.
         hear: called with each answer, in the daemon thread.
     """
 
-    def __init__(self, hello: Callable[[], Line], hear: Callable[[Line], None]) -> None:
+    def __init__(self, hello: Callable[[bool], Line], hear: Callable[[Line], None]) -> None:
         self._hello = hello
         self._hear = hear
         self._state = threading.Condition()
@@ -55,7 +55,8 @@ class Sidecar:
         """As if nothing had been started; also right in a forked child, whose parent goes on."""
         self.pid = os.getpid()
         self.slate: Optional[Slate] = None
-        self._courier: Optional[subprocess.Popen[bytes]] = None
+        self._courier: Union[subprocess.Popen[bytes], CourierHere, None] = None
+        self.is_process = True
         self._thread: Optional[threading.Thread] = None
         self._queue: Deque[bytes] = collections.deque()
         self._partial = b""
@@ -72,15 +73,23 @@ class Sidecar:
 
     def ensure(self) -> None:
         """Start the courier if it was not yet: 0.6 ms, once."""
-        if self._thread is None and not self._closing:
+        if self._thread is not None or self._closing:
+            return
+        if self.slate is None:
             self.slate = Slate()
-            if WRITES_AT_ONCE:
-                self._wake = os.pipe()
-                os.set_blocking(self._wake[0], False)
-                os.set_blocking(self._wake[1], False)
+        if WRITES_AT_ONCE and self._wake[1] < 0:
+            self._wake = os.pipe()
+            os.set_blocking(self._wake[0], False)
+            os.set_blocking(self._wake[1], False)
+        if self._courier is None:
             self._start()
-            self._thread = threading.Thread(target=self._serve, name="knock", daemon=True)
-            self._thread.start()
+        thread = threading.Thread(target=self._serve, name="knock", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread left; the next cell tries again
+            self._hear({"op": "warn", "about": "thread", "seen": str(error)})
+            return
+        self._thread = thread
 
     # What the kernel tells.
 
@@ -136,6 +145,8 @@ class Sidecar:
         self._closing = True
         self._nudge()
         self._thread.join(seconds)
+        if isinstance(self._courier, CourierHere):
+            self._courier.thread.join(seconds)  # it ends with this process, so it gets a moment to send
         atexit.unregister(self.close)
 
     # Writing.
@@ -266,17 +277,27 @@ class Sidecar:
     def _start(self) -> None:
         """Start a courier, and put before everything else what it has to know."""
         assert self.slate
+        courier: Union[subprocess.Popen[bytes], CourierHere]
         try:
             courier = launch.start("courier", str(os.getpid()), self.slate.handle, pass_fds=self.slate.fds)
         except OSError as error:
-            self._deaths.append(time.monotonic())
             self._hear({"op": "warn", "about": "courier", "seen": error.strerror or str(error)})
-            return
+            try:
+                courier = CourierHere()
+            except (OSError, RuntimeError):
+                self._deaths.append(time.monotonic())
+                return
+        self.is_process = not isinstance(courier, CourierHere)
         assert courier.stdin and courier.stdout
         if WRITES_AT_ONCE:
             os.set_blocking(courier.stdin.fileno(), False)
         with self._writing:
-            again = [_encoded(self._hello()), *self._known.values(), *self._runs.values(), *self._unanswered.values()]
+            again = [
+                _encoded(self._hello(self.is_process)),
+                *self._known.values(),
+                *self._runs.values(),
+                *self._unanswered.values(),
+            ]
             # What waits is left to follow: a hook may be adding to it right now, and hearing a line twice harms nothing.
             self._queue.extendleft(reversed(again))
             self._partial = b""
@@ -290,7 +311,7 @@ class Sidecar:
             with self._state:
                 self._state.notify_all()
 
-    def _bury(self, courier: subprocess.Popen[bytes]) -> None:
+    def _bury(self, courier: Union[subprocess.Popen[bytes], CourierHere]) -> None:
         self._courier = None
         self._deaths.append(time.monotonic())
         self._let_go(courier)
@@ -305,7 +326,7 @@ class Sidecar:
             self._start()
 
     @staticmethod
-    def _let_go(courier: subprocess.Popen[bytes]) -> None:
+    def _let_go(courier: Union[subprocess.Popen[bytes], CourierHere]) -> None:
         for pipe in (courier.stdin, courier.stdout):
             try:
                 if pipe:
@@ -331,6 +352,45 @@ class Sidecar:
                 os.close(fd)
         self._state = threading.Condition()
         self._reset()
+
+
+class CourierHere:
+    """A courier in a thread of this process, for places where none can be started. It looks like a process.
+
+    It dies with the kernel, so it can tell of no death, and its outbox is memory.
+
+    Raises:
+        OSError, RuntimeError: not even pipes or a thread are to be had.
+    """
+
+    def __init__(self) -> None:
+        from knock_magic import courier  # the kernel needs it only here
+
+        self.pid = os.getpid()
+        self.returncode: Optional[int] = None
+        from_kernel, kernel_end = os.pipe()
+        answers, to_kernel = os.pipe()
+        self.stdin = os.fdopen(kernel_end, "wb", buffering=0)
+        self.stdout = os.fdopen(answers, "rb", buffering=0)
+
+        def serve() -> None:
+            try:
+                courier.serve(watch.NOBODY, from_kernel, to_kernel, open_cells=list)
+            finally:
+                os.close(from_kernel)
+                os.close(to_kernel)
+
+        self.thread = threading.Thread(target=serve, name="knock-courier", daemon=True)
+        self.thread.start()
+
+    def poll(self) -> Optional[int]:
+        """None while it runs."""
+        return None if self.thread.is_alive() else 0
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        self.thread.join()
+        return 0
 
 
 def _forget_all() -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Put = Callable[[bytes], None]
 
 CHUNK = 65536
+NOBODY = 0  # no process to watch: the kernel is this very process
 PARENT_POLL_MS = 1000  # only where the kernel's process can't be waited for (no pidfd)
 
 
@@ -41,14 +42,14 @@ def _until_either(fd: int, parent: int, put: Put) -> None:
     os.set_blocking(fd, False)
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    handle = process_handle(parent)
+    handle = -1 if parent == NOBODY else process_handle(parent)
     if handle >= 0:
         poll.register(handle, select.POLLIN)
     while True:
-        ready = {number for number, _ in poll.poll(None if handle >= 0 else PARENT_POLL_MS)}
+        ready = {number for number, _ in poll.poll(None if handle >= 0 or parent == NOBODY else PARENT_POLL_MS)}
         if fd in ready and not _drain(fd, put):
             return
-        if handle in ready or os.getppid() != parent:
+        if handle in ready or parent not in (NOBODY, os.getppid()):
             _drain(fd, put)
             return
 

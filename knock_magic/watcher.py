@@ -153,9 +153,8 @@ class CellWatcher:
         if cell.run is None:
             if stack or not self._was_long(cell, now):
                 return
-            cell.rules = self._knocker.rules(cell.options, min_s=0.0)
-            body = cell.info.raw_cell
-            cell.run = self._run(cell, name_of(body))
+            cell.rules = {**self._knocker.rules(cell.options, min_s=0.0), "unasked": True}
+            cell.run = self._run(cell, name_of(cell.info.raw_cell))
         error = self._error(cell, result)
         if error is None and interrupts.happened(cell.info.raw_cell, cell.exit_code, self._exit_code()):
             error = KeyboardInterrupt()

@@ -1,0 +1,136 @@
+"""`Dispatch`: the delivery processes of one courier: started, fed, heard, and killed at their deadline."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+from knock_magic import launch, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+    Item = Dict[str, Any]
+    Key = Tuple[str, str]
+
+DEADLINE_S = 60.0  # a delivery that takes longer is killed, whatever it waits for
+MOST = 4  # deliveries at once
+
+
+class Flight:
+    """One delivery under way."""
+
+    def __init__(self, items: List[Item], deadline: float, process: Optional[subprocess.Popen[bytes]]) -> None:
+        self.process = process
+        self.deadline = deadline
+        self.fingerprints = {item["fingerprint"] for item in items}
+        self.unanswered: Set[Key] = {(item["knock"], item["channel"]) for item in items}
+
+
+class Dispatch:
+    """The deliveries under way. `put` gets (number, line) for each answer, and (number, None) at the end of one."""
+
+    def __init__(self, put: Callable[[Tuple[int, Optional[bytes]]], None], deadline_s: float = DEADLINE_S) -> None:
+        self._put = put
+        self._deadline_s = deadline_s
+        self._flights: Dict[int, Flight] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another one has to wait."""
+        return len(self._flights) >= MOST
+
+    def busy(self) -> List[str]:
+        """The fingerprints that something is on its way to: one at a time, so that no server is stormed."""
+        return sorted({name for flight in self._flights.values() for name in flight.fingerprints})
+
+    def patience(self) -> Optional[float]:
+        """Seconds until the next deadline; None while nothing is under way."""
+        if not self._flights:
+            return None
+        return min(flight.deadline for flight in self._flights.values()) - time.monotonic()
+
+    def send(self, items: List[Item], sys_path: List[str]) -> None:
+        """Start a delivery of `items`; in this process where no other can be started.
+
+        Raises:
+            RuntimeError: not even a thread can be.
+        """
+        self._count += 1
+        number = self._count
+        try:
+            process = launch.start("delivery")
+        except OSError:
+            self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, None)
+            work, arguments = self._send_here, (number, items)
+        else:
+            self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, process)
+            job = json.dumps({"sys_path": sys_path, "items": items}).encode("ascii") + b"\n"
+            work, arguments = self._attend, (number, process, job)  # type: ignore[assignment]
+        try:
+            threading.Thread(target=work, args=arguments, daemon=True).start()
+        except RuntimeError:
+            flight = self._flights.pop(number)
+            if flight.process:
+                flight.process.kill()
+                flight.process.wait()
+            raise
+
+    def answered(self, number: int, key: Key) -> bool:
+        """Note an answer; False for one that was not asked for, or comes after its delivery was given up."""
+        flight = self._flights.get(number)
+        if flight is None or key not in flight.unanswered:
+            return False
+        flight.unanswered.discard(key)
+        return True
+
+    def ended(self, number: int) -> Set[Key]:
+        """Forget a delivery that has ended; what it left unanswered."""
+        flight = self._flights.pop(number, None)
+        return flight.unanswered if flight else set()
+
+    def kill_overdue(self) -> None:
+        """End what is past its deadline. A thread can't be killed; it is given up, and its end tells no one."""
+        for number, flight in list(self._flights.items()):
+            if time.monotonic() < flight.deadline:
+                continue
+            if flight.process:
+                flight.process.kill()
+            else:
+                flight.deadline = float("inf")
+                self._put((number, None))
+
+    def _attend(self, number: int, process: subprocess.Popen[bytes], job: bytes) -> None:
+        """In a thread of its own: give the delivery its job, pass on its lines, and see it end."""
+        assert process.stdin and process.stdout
+        try:
+            view = memoryview(job)
+            while view:
+                view = view[process.stdin.write(view) or 0 :]
+            process.stdin.close()
+        except OSError:
+            pass  # it died before it had read all; its end tells
+        rest = b""
+        while True:
+            data = process.stdout.read(watch.CHUNK)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._put((number, line))
+        process.stdout.close()
+        process.wait()
+        self._put((number, None))
+
+    def _send_here(self, number: int, items: List[Item]) -> None:
+        from knock_magic import delivery  # brings requests along; only here is that the courier's own affair
+
+        delivery.send_all(items, lambda result: self._put((number, json.dumps(result).encode("ascii"))))
+        self._put((number, None))
