@@ -1,0 +1,195 @@
+"""`SettingsFile`: what ``settings.json`` says, and how it is changed.
+
+It stands in the settings folder (``KNOCK_HOME`` or the platform's own), never in the current one: a cloned
+repository must not choose where knocks go. All of it is optional::
+
+    {
+      "to": ["slack", "kakao"],
+      "auto": "60s",
+      "template": "mine",
+      "lang": "ko",
+      "templates": {
+        "mine": "$icon $name $outcome · $duration",
+        "two": {"default": ["$icon $name", "$metrics"], "failed": "$icon $name: $error"}
+      },
+      "channels": {
+        "slack": {"webhook_url": "https://hooks.slack.com/services/..."}
+      }
+    }
+
+``to``, ``auto``, ``template``, ``lang`` and ``disable`` are the general settings, ``channels`` holds a section
+for each channel with its settings, and ``templates`` the person's own templates: a text (or a list of its
+lines), or one for each outcome. Secrets may stand here: only the owner can read the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+
+from knock_magic import private_file
+from knock_magic.errors import SettingsError
+
+FILE = "settings.json"
+LAST_GOOD = FILE + ".last-good"
+
+Data = Dict[str, Any]
+
+# What the JSON reader of Python says, by its first words, and what was expected then.
+_EXPECTED = (
+    ("Expecting property name", "a name in double quotes", "큰따옴표로 감싼 이름"),
+    ("Illegal trailing comma", "no comma before the closing bracket", "닫는 괄호 앞에 쉼표 없음"),
+    ("Expecting ':'", "a colon after the name", "이름 뒤의 콜론(:)"),
+    ("Expecting ','", "a comma or a closing bracket", "쉼표나 닫는 괄호"),
+    (
+        "Expecting value",
+        'a value: "text", a number, true, false, [..] or {..}',
+        '값: "글", 숫자, true, false, [..], {..}',
+    ),
+    ("Unterminated string", "a closing double quote", "닫는 큰따옴표"),
+    ("Invalid control character", "a text on one line (\\n is a new line)", "한 줄로 쓴 글(줄바꿈은 \\n)"),
+    ("Invalid \\", "\\\\ for a backslash", "역슬래시는 \\\\로"),
+    ("Extra data", "nothing after the closing bracket", "닫는 괄호로 끝나는 파일"),
+)
+
+
+class SettingsFile:
+    """The settings file in `folder`; there need not be one."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, FILE)
+        self.shown = private_file.shown(self.path)
+        self._last_good = os.path.join(folder, LAST_GOOD)
+
+    def read(self) -> Tuple[Data, List[SettingsError]]:
+        """What it says, and what in it can't be used; where it can't be read, what it said when it last could be."""
+        try:
+            raw = private_file.read(self.path)
+            data = self._parsed(raw)
+        except FileNotFoundError:
+            self._forget()
+            return {}, []
+        except SettingsError as problem:
+            return self._fall_back(problem)
+        except OSError as error:
+            return self._fall_back(self._unreadable(error))
+        self._keep(raw)
+        return self._shaped(data)
+
+    def update(self, change: Callable[[Data], None]) -> None:
+        """Let `change` edit what it says, alone among all processes; the file is made if there is none.
+
+        Raises:
+            SettingsError: it is refused or broken, and left as it is; or it can't be written.
+        """
+        try:
+            with private_file.locked(self.path):
+                try:
+                    data = self._parsed(private_file.read(self.path))
+                except FileNotFoundError:
+                    data = {}
+                change(data)
+                raw = (json.dumps(data, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
+                private_file.write(self.path, raw)
+                self._copy(raw)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise SettingsError(
+                f"{self.shown} can't be written ({why}).", f"{self.shown} 파일에 쓸 수 없어요({why})."
+            ) from None
+
+    def _parsed(self, raw: bytes) -> Data:
+        try:
+            data = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise self._broken(f", line {line}", f" {line}번째 줄", "text in UTF-8", "UTF-8로 저장한 글") from None
+        except json.JSONDecodeError as error:
+            expected = next(
+                ((en, ko) for begins, en, ko in _EXPECTED if error.msg.startswith(begins)), ("JSON", "JSON 형식")
+            )
+            where = f", line {error.lineno}, column {error.colno}"
+            raise self._broken(where, f" {error.lineno}번째 줄 {error.colno}번째 글자", *expected) from None
+        except (ValueError, RecursionError):  # a number too long to read, NaN, a thousand brackets
+            raise self._broken("", "", "plain JSON", "평범한 JSON 형식") from None
+        if not isinstance(data, dict):
+            raise self._broken(", line 1", " 1번째 줄", "an object: {..}", "{..}로 감싼 객체")
+        return data
+
+    def _broken(self, where_en: str, where_ko: str, en: str, ko: str) -> SettingsError:
+        return SettingsError(f"{self.shown}{where_en}: expected {en}.", f"{self.shown}{where_ko}: 있어야 할 것은 {ko}.")
+
+    def _unreadable(self, error: OSError) -> SettingsError:
+        why = error.strerror or type(error).__name__
+        return SettingsError(f"{self.shown} can't be read ({why}).", f"{self.shown} 파일을 읽을 수 없어요({why}).")
+
+    # The last good one.
+
+    def _fall_back(self, problem: SettingsError) -> Tuple[Data, List[SettingsError]]:
+        try:
+            data, _ = self._shaped(self._parsed(private_file.read(self._last_good)))
+        except (OSError, SettingsError):
+            return {}, [problem]
+        return data, [
+            SettingsError(
+                f"{problem.texts['en']} The last good settings are used.",
+                f"{problem.texts['ko']} 마지막으로 읽힌 설정을 써요.",
+            )
+        ]
+
+    def _keep(self, raw: bytes) -> None:
+        """Have a copy for the day when the file is broken, unless the file is being changed right now."""
+        with contextlib.suppress(OSError, SettingsError):
+            if private_file.read(self._last_good) == raw:
+                return
+        with contextlib.suppress(OSError, SettingsError), private_file.locked(self.path, 0.0):
+            if private_file.read(self.path) == raw:
+                self._copy(raw)
+
+    def _copy(self, raw: bytes) -> None:
+        """Put `raw` beside the file; no harm where it can't be kept."""
+        with contextlib.suppress(OSError, SettingsError):
+            private_file.write(self._last_good, raw)
+
+    def _forget(self) -> None:
+        """Who removes the settings wants no copy of their secrets to stay behind."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._last_good)
+
+    # Its shape.
+
+    def _shaped(self, data: Data) -> Tuple[Data, List[SettingsError]]:
+        """`data` with nothing but sections where sections belong, and what had to go."""
+        problems: List[SettingsError] = []
+
+        def sections(name: str, holder: Mapping[str, Any], path: str) -> Data:
+            value = holder.get(name)
+            if value is None or isinstance(value, dict):
+                return value or {}
+            problems.append(self.misfit(path, "an object: {..}", "{..}로 감싼 객체"))
+            return {}
+
+        channels = sections("channels", data, "channels")
+        shaped = {
+            **data,
+            "channels": {name: sections(name, channels, f"channels.{plain(name)}") for name in channels},
+            "templates": sections("templates", data, "templates"),
+        }
+        return shaped, problems
+
+    def misfit(self, path: str, en: str, ko: str) -> SettingsError:
+        """The error for a value that is not what belongs there; it never shows the value."""
+        return SettingsError(
+            f"{self.shown}: {path} must be {en}.", f"{self.shown}: {path} 값을 확인해 주세요. 필요한 형식: {ko}."
+        )
+
+
+def plain(key: str) -> str:
+    """`key` as it may be shown: someone who mixes up name and value would have a secret for a key."""
+    return key if len(key) <= 30 and key.replace("_", "").replace("-", "").isalpha() else "…"
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
