@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
+
+from knock_magic import language
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Mapping
+    from typing import Mapping, Optional
+
+    from knock_magic.language import Texts
 
 APP = "knock_magic"
 
@@ -32,22 +37,119 @@ def runtime_folder(environ: Mapping[str, str]) -> str:
 
 
 def make_private(folder: str) -> str:
-    """`folder`, made with mode 0700 if it was not there. Raises `OSError` where it can't be."""
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    """`folder`, made with mode 0700 if it was not there, and so its parents.
+
+    Raises:
+        OSError: it can't be made, or somebody else could have put it there.
+    """
+    parent = os.path.dirname(os.path.abspath(folder))
+    if not os.path.isdir(parent):
+        make_private(parent)
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         if not os.path.isdir(folder):
             raise
+        _refuse_planted(folder, parent)
     return folder
 
 
+def _refuse_planted(folder: str, parent: str) -> None:
+    """In a place where everybody may make folders (``/tmp``), one with our name can be a trap."""
+    if sys.platform != "win32" and os.stat(parent).st_mode & stat.S_IWOTH:
+        if os.lstat(folder).st_uid != os.geteuid():
+            raise _error(refused(folder, *_FOREIGN))
+
+
 def create_private(path: str) -> None:
-    """An empty file with mode 0600, unless there is one: a mode set later would leave a moment's gap."""
+    """A file with mode 0600 from its first moment, unless it is there.
+
+    Raises:
+        OSError: it can't be made, or it or one of SQLite's files beside it is a link, another's, or open to others.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         pass
+    else:
+        if refusal(path, os.lstat(path)):
+            os.unlink(path)
+            raise _error(unkeepable(path))
+    for each in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        if os.path.lexists(each):
+            _refuse_unsafe(each)
+
+
+def _refuse_unsafe(path: str) -> None:
+    try:
+        texts = refusal(path, os.lstat(path))
+    except FileNotFoundError:
+        return  # SQLite takes the files beside its own away when the last connection closes
+    if texts:
+        raise _error(texts)
+
+
+def _error(texts: Texts) -> OSError:
+    return PermissionError(language.pick(texts).rstrip("."))
+
+
+# What is wrong with a file, and how to mend it, in each language.
+_LINK = ("is a link", "링크예요", "replace it by the file itself", "파일 자체로 바꿔 주세요")
+_NO_FILE = ("is no file", "파일이 아니에요", "replace it by a file", "파일로 바꿔 주세요")
+_FOREIGN = (
+    "belongs to another user",
+    "다른 사용자의 것이에요",
+    "replace it by one of your own",
+    "직접 만든 것으로 바꿔 주세요",
+)
+
+
+def refusal(path: str, status: os.stat_result) -> Optional[Texts]:
+    """Why the file `path` of this `status` must not be used; None where it is its owner's alone, and we are the owner."""
+    if stat.S_ISLNK(status.st_mode):
+        return refused(path, *_LINK)
+    if not stat.S_ISREG(status.st_mode):
+        return refused(path, *_NO_FILE)
+    if sys.platform == "win32":  # access is governed by lists there, and the user's own folders are private
+        return None
+    if status.st_uid != os.geteuid():
+        return refused(path, *_FOREIGN)
+    if status.st_mode & 0o077:
+        mode, mend = f"{stat.S_IMODE(status.st_mode):04o}", f"chmod 600 {shown(path)}"
+        return refused(
+            path,
+            f"is open to others (mode {mode})",
+            f"다른 사용자에게 열려 있어요(권한 {mode})",
+            f"close it with: {mend}",
+            f"이 명령으로 닫아 주세요: {mend}",
+        )
+    return None
+
+
+def refused(path: str, en: str, ko: str, mend_en: str, mend_ko: str) -> Texts:
+    """That `path` is not used, since it `en`, and how to mend it."""
+    name = shown(path)
+    return {
+        "en": f"{name} {en}, so it is not used; {mend_en}.",
+        "ko": f"{name}: {ko}. 그래서 쓰지 않아요. {mend_ko}.",
+    }
+
+
+def unkeepable(path: str) -> Texts:
+    """What to say where a file just made is open to others all the same."""
+    folder = shown(os.path.dirname(path))
+    return {
+        "en": f"nothing can be kept private in {folder}: its filesystem gives every file to everybody. "
+        "Set KNOCK_HOME to a folder on another one.",
+        "ko": f"{folder} 폴더는 파일을 모두에게 여는 파일 시스템에 있어서 비밀 값을 둘 수 없어요. "
+        "KNOCK_HOME을 다른 폴더로 정해 주세요.",
+    }
+
+
+def shown(path: str) -> str:
+    """`path` as its owner calls it, with ``~`` for the home folder."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
 
 
 def _home(environ: Mapping[str, str]) -> str:

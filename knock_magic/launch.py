@@ -13,7 +13,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Sequence
+    from typing import Any, Dict, List, Mapping, Sequence
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
@@ -32,6 +32,19 @@ def command(module: str, *arguments: str) -> List[str]:
     return [sys.executable, "-I", "-c", _BOOT, _PACKAGE, module, *arguments]
 
 
+def environment(environ: Mapping[str, str]) -> Dict[str, str]:
+    """`environ` without the settings of channels (``KNOCK_<CHANNEL>_<SETTING>``): they go through the pipe alone.
+
+    What else is there is the user's own, and what we send with may need it: a proxy, a CA bundle, the
+    credentials of a library that someone's own channel uses.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.upper().startswith("KNOCK_") and name.count("_") > 1)
+    }
+
+
 def start(module: str, *arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
     """Start `module` with a pipe to its stdin and one from its stdout, out of reach of Ctrl-C.
 
@@ -46,6 +59,7 @@ def start(module: str, *arguments: str, pass_fds: Sequence[int] = ()) -> subproc
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=environment(os.environ),
         cwd=os.path.abspath(os.sep),  # hold no folder of the user's busy
         bufsize=0,
         **options,

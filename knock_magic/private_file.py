@@ -6,7 +6,6 @@ import contextlib
 import errno
 import glob
 import os
-import stat
 import sys
 import time
 import uuid
@@ -23,6 +22,7 @@ else:
 LOCK_SECONDS = 5.0  # a change takes milliseconds; what holds the lock longer is stuck
 POLL_SECONDS = 0.01
 LARGEST = 1024 * 1024  # bytes
+_SMALLER = ("make it smaller", "내용을 줄여 주세요")
 
 # A link is not followed, and opening a pipe that someone put there does not wait for its other end.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -30,12 +30,6 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 # Filesystems without locks, and some network ones, say so by one of these.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-
-
-def shown(path: str) -> str:
-    """`path` as its owner calls it, with ``~`` for the home folder."""
-    home = os.path.expanduser("~")
-    return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
 
 
 def read(path: str) -> bytes:
@@ -50,52 +44,21 @@ def read(path: str) -> bytes:
         fd = os.open(path, _READ)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise _link(path) from None
+            _check(path, os.lstat(path))
         raise
     with os.fdopen(fd, "rb") as file:
-        _check(path, os.fstat(fd))
+        # Where links can't be kept from being followed, the name itself is looked at.
+        _check(path, os.fstat(fd) if hasattr(os, "O_NOFOLLOW") else os.lstat(path))
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise _refused(path, "is larger than 1 MiB", "1 MiB보다 커요", "make it smaller", "내용을 줄여 주세요")
+        raise SettingsError(**folders.refused(path, "is larger than 1 MiB", "1 MiB보다 커요", *_SMALLER))
     return data
 
 
 def _check(path: str, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise _refused(path, "is no file", "파일이 아니에요", "replace it by a file", "파일로 바꿔 주세요")
-    if sys.platform == "win32":  # access is governed by lists there, and the user's own folders are private
-        if os.path.islink(path):
-            raise _link(path)
-        return
-    if status.st_uid != os.geteuid():
-        raise _refused(
-            path,
-            "belongs to another user",
-            "다른 사용자의 파일이에요",
-            "replace it by a copy of your own",
-            "직접 만든 파일로 바꿔 주세요",
-        )
-    if status.st_mode & 0o077:
-        mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        mend = f"chmod 600 {shown(path)}"
-        raise _refused(
-            path,
-            f"is open to others (mode {mode})",
-            f"다른 사용자에게 열려 있어요(권한 {mode})",
-            f"close it with: {mend}",
-            f"이 명령으로 닫아 주세요: {mend}",
-        )
-
-
-def _link(path: str) -> SettingsError:
-    return _refused(path, "is a link", "링크예요", "replace it by the file itself", "파일 자체로 바꿔 주세요")
-
-
-def _refused(path: str, en: str, ko: str, mend_en: str, mend_ko: str) -> SettingsError:
-    name = shown(path)
-    return SettingsError(
-        f"{name} {en}, so it is not used; {mend_en}.", f"{name} 파일이 {ko}. 그래서 쓰지 않아요. {mend_ko}."
-    )
+    texts = folders.refusal(path, status)
+    if texts:
+        raise SettingsError(**texts)
 
 
 def write(path: str, data: bytes) -> None:
@@ -114,23 +77,13 @@ def write(path: str, data: bytes) -> None:
             if hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), 0o600)  # an umask can take the owner's own rights away
             if sys.platform != "win32" and os.fstat(file.fileno()).st_mode & 0o077:
-                raise _unkeepable(path)
+                raise SettingsError(**folders.unkeepable(path))
         _replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
     _sync_folder(os.path.dirname(path))
-
-
-def _unkeepable(path: str) -> SettingsError:
-    folder = shown(os.path.dirname(path))
-    return SettingsError(
-        f"nothing can be kept private in {folder}: its filesystem gives every file to everybody. "
-        "Set KNOCK_HOME to a folder on another one.",
-        f"{folder} 폴더는 파일을 모두에게 여는 파일 시스템에 있어서 비밀 값을 둘 수 없어요. "
-        "KNOCK_HOME을 다른 폴더로 정해 주세요.",
-    )
 
 
 def _replace(source: str, target: str) -> None:
@@ -191,7 +144,7 @@ def _take(fd: int, path: str, until: float) -> bool:
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise
         if time.monotonic() > until:
-            name = shown(path)
+            name = folders.shown(path)
             raise SettingsError(
                 f"{name} is being changed by another process; try again in a moment.",
                 f"다른 프로세스가 {name} 파일을 바꾸고 있어요. 잠시 뒤에 다시 해 주세요.",

@@ -29,7 +29,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
-from knock_magic import private_file
+from knock_magic import folders, private_file
 from knock_magic.errors import SettingsError
 
 FILE = "settings.json"
@@ -60,7 +60,7 @@ class SettingsFile:
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, FILE)
-        self.shown = private_file.shown(self.path)
+        self.shown = folders.shown(self.path)
         self._last_good = os.path.join(folder, LAST_GOOD)
 
     def read(self) -> Tuple[Data, List[SettingsError]]:
