@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import uuid
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
@@ -28,6 +29,19 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image: its media type, and its bytes in base64, for an event travels as JSON."""
+
+    media_type: str
+    data: str
+
+    @property
+    def content(self) -> bytes:
+        """The bytes."""
+        return base64.b64decode(self.data)
+
+
+@dataclasses.dataclass(frozen=True)
 class Event:
     """One fact.
 
@@ -50,6 +64,7 @@ class Event:
     metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
     progress: Optional[Progress] = None
     text: Optional[str] = None  # what `knock.send` was given
+    picture: Optional[Picture] = None  # for the channels that take one; it goes with the body
     note: Optional[str] = None  # how it came to this, where that has words of its own
     rank: Optional[int] = None  # of a process in a distributed job
     more: int = 0  # how many earlier events this one speaks for too
@@ -66,6 +81,8 @@ class Event:
         """The event that `to_json` wrote; fields a later version added are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
+        if values.get("picture"):
+            values["picture"] = Picture(**values["picture"])
         if values.get("error"):
             values["error"] = ErrorInfo(**values["error"])
         values["among"] = tuple(values.get("among", ()))

@@ -41,6 +41,7 @@ class Extension:
         """Register every hook."""
         shell = self._shell
         knocker.become_current(self._knocker)
+        self._knocker.cells = self._watcher
         shell.input_transformers_cleanup.append(head.strip)
         shell.register_magics(self._magics)
         if self._watches:

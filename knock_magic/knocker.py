@@ -10,18 +10,21 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from traitlets import Bool, Enum, List as ListTrait, Unicode
 
 from knock_magic import channels, folders, language, outbox, rules, runs
 from knock_magic.channels.base import Channel
 from knock_magic.errors import KnockError, SettingsError
-from knock_magic.event import Event
+from knock_magic.event import Event, Picture
 from knock_magic.options import Options
 from knock_magic.settings import Duration, Settings, Sources
 from knock_magic.sidecar import Sidecar
 from knock_magic.template import Message, render
+
+if TYPE_CHECKING:
+    from knock_magic.watcher import CellWatcher
 
 FALLBACK = "notebook"
 KEY_FILE = "fingerprint.key"
@@ -92,6 +95,7 @@ class Knocker:
         self.trouble: Deque[str] = collections.deque(maxlen=20)
         self.outbox_path = outbox.path_in(folders.state_folder(sources.environ))
         self.sidecar = Sidecar(self._hello, self._hear)
+        self.cells: Optional[CellWatcher] = None  # who watches the cells here, if any
         for problem in problems:
             say(str(problem))
 
@@ -173,6 +177,7 @@ class Knocker:
             # Of a distributed job the first rank speaks; of the others only what went wrong is news.
             "on": [each for each in outcomes if not rank or each in ("failed", "died")],
             "min_s": min_s if options.min is None else options.min,
+            "every_s": options.every,
             "rank": rank,
             "job": runs.job(self._sources.environ) if rank is not None else None,
             "template": options.template or self.settings.template,
@@ -191,7 +196,7 @@ class Knocker:
         outside = [name for name in about["to"] if not self.channel(name).in_kernel]
         for name in outside:
             self._teach(name)
-        return {**about, "to": outside}
+        return {**about, "to": outside, "here": [name for name in about["to"] if name not in outside]}
 
     def _teach(self, name: str) -> None:
         values = self.channel(name).values()
@@ -225,13 +230,16 @@ class Knocker:
         if rules.is_due(data, about) and any(self.channel(name).in_kernel for name in about["to"]):
             self._show(render(event, lang=about["lang"]))
 
-    def send(self, text: str, to: Optional[Sequence[str]] = None, kind: str = "message") -> Event:
+    def send(
+        self, text: str, to: Optional[Sequence[str]] = None, kind: str = "message", picture: Optional[Picture] = None
+    ) -> Event:
         """Knock with `text`, which belongs to no run."""
         now = time.time()
         event = Event(
             event=kind,
             name=text if kind == "message" else "knock",
             text=text,
+            picture=picture,
             started_at=now,
             ended_at=now,
             host=runs.host(),
@@ -380,6 +388,11 @@ def current() -> Knocker:
     global _knocker
     if _knocker is None:
         _knocker = Knocker(Sources(os.environ))
+    return _knocker
+
+
+def present() -> Optional[Knocker]:
+    """This process's knocker, if there is one yet."""
     return _knocker
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Optional
 
 from knock_magic.cleaning import one_line, safe_str
 from knock_magic.event import Metric
@@ -24,6 +24,12 @@ def as_metric(value: Any) -> Metric:
         # A long integer is no number to any reader of JSON, and slow to print.
         return int(scalar) if scalar.bit_length() <= 63 else f"{float_text(scalar)}"
     return float(scalar) if math.isfinite(scalar) else str(float(scalar))
+
+
+def as_result(value: Any) -> Optional[Metric]:
+    """`value` as a metric if it is one number, also in a 0-d array or tensor, or a truth value; else None."""
+    scalar = _scalar(value)
+    return as_metric(scalar) if isinstance(scalar, (bool, int, float)) else None
 
 
 def float_text(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import channels, language
 from knock_magic.durations import parse_duration
@@ -54,18 +54,53 @@ class Options:
         return [f"--{name}" for name in LATER if getattr(self, name) is not None]
 
 
+def not_yet_line(names: Sequence[str]) -> str:
+    """What is said of options that were understood and do nothing in this version."""
+    shown = ", ".join(names)
+    return language.pick(
+        {
+            "en": f"{shown} is understood, but does nothing in this version yet.",
+            "ko": f"{shown} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
+        }
+    )
+
+
 def parse(line: str) -> Options:
     """The options in `line`; words that belong to none are the name.
 
     Raises:
         UsageError: an option or a value can't be understood.
     """
+    return _parse(_TOKEN.findall(line), unquoted)
+
+
+def from_words(words: Sequence[str]) -> Options:
+    """The options in `words`, which a shell has split and unquoted already; raises `UsageError`."""
+    return _parse(words, str)
+
+
+def from_values(name: str, given: Mapping[str, object]) -> Options:
+    """The options of ``knock.run(name, **given)``: texts as in a cell's line, numbers, or several in a list.
+
+    Raises:
+        UsageError: an option or a value can't be understood.
+    """
+    read = {}
+    for option, value in given.items():
+        if option not in PYTHON_OPTIONS:
+            raise _unknown_here(option)
+        if value is not None:
+            read[option] = _from_value(option, value)
+    return Options(name=name, **read)  # type: ignore[arg-type]
+
+
+def _parse(tokens: Iterable[str], unquote: Callable[[str], str]) -> Options:
     words: List[str] = []
     values: Dict[str, List[str]] = {}
-    tokens = iter(_TOKEN.findall(line))
+    tokens = iter(tokens)
     for token in tokens:
         if not token.startswith("--") or token == "--":
-            words.append(unquoted(token))
+            words.append(unquote(token))
             continue
         option, equals, value = token[2:].partition("=")
         if option not in HELP:
@@ -74,7 +109,7 @@ def parse(line: str) -> Options:
             value = next(tokens, "")
         if value == "" or value.startswith("--"):
             raise _valueless(option)
-        values.setdefault(option, []).append(unquoted(value))
+        values.setdefault(option, []).append(unquote(value))
     read = {name: _READERS[name](given) for name, given in values.items()}
     return Options(name=" ".join(words), **read)  # type: ignore[arg-type]
 
@@ -165,6 +200,36 @@ _READERS: Dict[str, Callable[[List[str]], object]] = {
     "metric": _once(str),
     "baseline": _once(_baseline),
 }
+
+
+# A block of Python shows what it returns or reports; there is no namespace to evaluate an expression in.
+PYTHON_OPTIONS = tuple(name for name in HELP if name != "show")
+
+
+def _from_value(option: str, value: object) -> object:
+    several = isinstance(value, (list, tuple, set, frozenset))
+    if not several and (isinstance(value, bool) or not isinstance(value, (str, int, float))):
+        raise UsageError(
+            f"{option}= takes a text or a number, got a {type(value).__name__}.",
+            f"{option}=에는 글이나 숫자를 넣어 주세요. 받은 것: {type(value).__name__}",
+        )
+    text = ",".join(map(str, value)) if several else str(value)  # type: ignore[call-overload]
+    try:
+        if not text.strip():
+            raise _valueless(option)
+        return _READERS[option]([text])
+    except UsageError as error:
+        en, ko = (error.texts[lang].replace(f"--{option}", f"{option}=") for lang in ("en", "ko"))
+        raise UsageError(en, ko) from None
+
+
+def _unknown_here(option: str) -> UsageError:
+    hint_en, hint_ko = _hints(option, PYTHON_OPTIONS)
+    known = ", ".join(PYTHON_OPTIONS)
+    return UsageError(
+        f"knock.run has no option {option[:40]}.{hint_en} There are: {known}.",
+        f"knock.run에 {option[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {known}",
+    )
 
 
 def _words(text: str) -> Tuple[str, ...]:

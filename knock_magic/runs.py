@@ -41,6 +41,7 @@ class Run:
     ) -> None:
         self.id = str(uuid.uuid4())
         self.ended = False
+        self._pid = os.getpid()
         self._tell = tell
         self._clock = clock
         self.started_mono = self._said_mono = clock() if started_mono is None else started_mono
@@ -100,7 +101,7 @@ class Run:
         metrics: Optional[Mapping[str, Metric]] = None,
         note: Optional[str] = None,
     ) -> None:
-        if self.ended:
+        if self.ended or os.getpid() != self._pid:  # a forked child never speaks for its parent
             return
         self.ended = event in ENDINGS
         duration = self._clock() - self.started_mono

@@ -19,7 +19,11 @@ FRAMES = 8
 # IPython 7 names cells `<ipython-input-3-0123abcd>`, newer ones `/tmp/ipykernel_PID/HASH.py`;
 # a plain IPython 8 and later says `<cell line: 1>` or `Cell In[3]` only when it prints.
 _CELL_FILE = re.compile(r"<ipython-input-|[\\/]ipykernel_\d+[\\/]\d+\.py$|<string>$")
-_INSIDE_IPYTHON = (f"{os.sep}IPython{os.sep}", f"{os.sep}ipykernel{os.sep}")
+_ON_THE_WAY = (
+    f"{os.sep}IPython{os.sep}",
+    f"{os.sep}ipykernel{os.sep}",
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), ""),
+)
 
 
 def describe(error: BaseException) -> ErrorInfo:
@@ -39,11 +43,11 @@ def _message(error: BaseException) -> str:
 
 
 def _frames(tb: Optional[TracebackType]) -> Iterator[str]:
-    """The last frames as ``file, line, function``, without IPython's own on the way to the cell."""
+    """The last frames as ``file, line, function``, without IPython's and ours on the way to the user's code."""
     last: Deque[Tuple[FrameType, int]] = collections.deque(maxlen=FRAMES)
     seen_user_code = False
     for frame, line in traceback.walk_tb(tb):
-        inside = any(part in frame.f_code.co_filename for part in _INSIDE_IPYTHON)
+        inside = any(part in frame.f_code.co_filename for part in _ON_THE_WAY)
         seen_user_code = seen_user_code or not inside
         if seen_user_code:
             last.append((frame, line))

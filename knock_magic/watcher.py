@@ -73,6 +73,16 @@ class CellWatcher:
         self.pre_run_cell = guarded(self._begin)
         self.post_run_cell = guarded(self._end)
 
+    def innermost(self) -> Optional[OpenCell]:
+        """The innermost cell of this thread that has a run already: an armed one."""
+        stack = self._stacks.get(threading.get_ident(), [])
+        return next((cell for cell in reversed(stack) if cell.run), None)
+
+    def spoke(self) -> None:
+        """Something within the cells of this thread has knocked for itself, so their threshold counts anew."""
+        for cell in self._stacks.get(threading.get_ident(), []):
+            cell.spoke_mono = time.monotonic()
+
     # A cell begins.
 
     def _begin(self, info: Any) -> None:

@@ -1,0 +1,308 @@
+"""`Armed`: what ``knock.run`` gives. A function or a block of code that knocks when it is over.
+
+It works around the code and never inside it: what the code returns and raises is passed on as it is, and a fault
+of ours is logged. Only wrong options are raised, where they are written.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import os
+import sys
+import types
+from contextvars import ContextVar
+from typing import Any, AsyncIterator, Callable, Iterator, List, Mapping, Optional, Tuple, TypeVar
+
+from knock_magic import knocker, options
+from knock_magic.cleaning import clean, one_line
+from knock_magic.endings import tell_end
+from knock_magic.errors import UsageError
+from knock_magic.event import Event, Progress
+from knock_magic.guard import guarded
+from knock_magic.knocker import Knocker
+from knock_magic.metrics import MOST_METRICS, as_metric, as_result
+from knock_magic.options import Options
+from knock_magic.runs import Run
+
+Function = TypeVar("Function")
+
+NAME_LIMIT = 200  # characters
+RESULT = "result"  # the metric that a function's return value is shown as
+OFTEN_S = 60.0  # progress that was asked for without saying how often
+
+# What is open around the code that runs now, the innermost last. By context: threads and tasks each have their own.
+_around: ContextVar[Tuple[Piece, ...]] = ContextVar("knock_around", default=())
+
+
+class Armed:
+    """A decorator and a context manager, to be used as often as one likes, also at the same time.
+
+    >>> with knock.run("resnet", to="slack"):
+    ...     train()
+    """
+
+    def __init__(self, asked: Options) -> None:
+        self._asked = asked
+        self._entered: List[Piece] = []
+
+    def __call__(self, function: Function) -> Function:
+        return decorated(function, self)  # type: ignore[no-any-return]
+
+    def begin(self, name: str) -> Piece:
+        """A piece that begins now, called `name` where the options have no name."""
+        return Piece(self._asked.name or name, self._asked)
+
+    def __enter__(self) -> Piece:
+        piece = self.begin(script_name())
+        self._entered.append(piece)
+        Inside(piece).__enter__()
+        return piece
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        here = _around.get()
+        # Blocks of several threads may be open at once, and end in any order; each ends its own innermost one.
+        mine = [piece for piece in self._entered if piece in here] or self._entered[-1:]
+        for piece in mine[-1:]:
+            self._entered.remove(piece)
+            Inside(piece).__exit__(kind, error, traceback)
+            piece.end(error)
+
+    async def __aenter__(self) -> Piece:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+class Piece:
+    """One time that armed code runs; what ``with knock.run(...) as piece`` gives."""
+
+    def __init__(self, name: str, asked: Options) -> None:
+        self._run: Optional[Run] = None
+        self._rules: Mapping[str, Any] = {}
+        self._begin(name, asked)
+
+    @guarded
+    def _begin(self, name: str, asked: Options) -> None:
+        door = knocker.current()
+        if not door.settings.disable:
+            self._rules = door.rules(asked, min_s=0.0)
+            self._run = begun(door, name, self._rules)
+
+    def progress(self, step: Any, total: Any = None, **metrics: Any) -> None:
+        """Say how far this piece is; see `knock.progress`."""
+        if self._run:
+            _report(self._run, self._rules, step, total, metrics)
+
+    @guarded
+    def gave(self, value: Any) -> None:
+        """The code returned `value`, which is shown if it is one number."""
+        metric = as_result(value)
+        if self._run and metric is not None:
+            self._run.note({RESULT: metric})
+
+    @guarded
+    def end(self, error: Optional[BaseException]) -> None:
+        """It is over, by `error` or well."""
+        if self._run:
+            tell_end(self._run, error)
+            door = knocker.current()
+            if door.cells:
+                door.cells.spoke()
+
+    def __enter__(self) -> Piece:
+        return self
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        self.end(error)
+
+
+class Inside:
+    """Within this block, the code that runs is the piece's."""
+
+    def __init__(self, piece: Piece) -> None:
+        self._piece = piece
+
+    def __enter__(self) -> None:
+        _around.set((*_around.get(), self._piece))
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        # Not a reset to what was before: a task may end what another one began.
+        _around.set(tuple(other for other in _around.get() if other is not self._piece))
+
+
+def begun(door: Knocker, name: str, rules: Mapping[str, Any]) -> Run:
+    """A run outside any cell, started."""
+
+    def tell(event: Event) -> None:
+        if event.event == "started":
+            door.begin(event, rules, run.started_mono)
+        else:
+            door.tell(event, rules)
+
+    run = Run(clean(one_line(name, NAME_LIMIT), NAME_LIMIT), tell, notebook=door.notebook())
+    run.start()
+    return run
+
+
+def armed(name: Optional[str], given: Mapping[str, Any]) -> Armed:
+    """What ``knock.run(name, **given)`` gives; raises `UsageError` where the options can't be understood."""
+    asked = options.from_values(name or "", given)
+    later = [option[2:] for option in asked.not_yet() if option != "--every"]
+    if later:
+        knocker.say_on_stderr(options.not_yet_line(later))
+    return Armed(asked)
+
+
+def script_name() -> str:
+    """What a block without a name is called: the script that runs."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return os.path.basename(main) if main else "knock.run"
+
+
+# Progress.
+
+
+@guarded
+def report(step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
+    """Say how far the innermost run of this thread is: a piece, else a cell; nothing where there is none."""
+    around = _around.get()
+    if around:
+        around[-1].progress(step, total, **metrics)
+        return
+    door = knocker.present()
+    cell = door.cells.innermost() if door and door.cells else None
+    if cell and cell.run:
+        _report(cell.run, cell.rules, step, total, metrics)
+
+
+@guarded
+def _report(run: Run, rules: Mapping[str, Any], step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
+    due = "progress" in rules["on"] and run.is_quiet_for(rules.get("every_s") or OFTEN_S)
+    few = itertools.islice(metrics.items(), MOST_METRICS)
+    run.note({name: as_metric(value) for name, value in few if due or _is_at_hand(value)})
+    at = _whole(step)
+    if due and at is not None:
+        run.progress(Progress(at, _whole(total)))
+
+
+def _is_at_hand(value: Any) -> bool:
+    """Whether looking at `value` makes nobody wait: a tensor on a GPU would stop the loop until it is computed."""
+    return "cpu" in str(getattr(value, "device", "cpu")).lower()
+
+
+def _whole(number: Any) -> Optional[int]:
+    try:
+        return int(number)
+    except (TypeError, ValueError, OverflowError):
+        return None  # the loop must not end because of a step that is none
+
+
+# Functions.
+
+
+def decorated(function: Any, code: Armed) -> Any:
+    """`function` as `code`: of the same kind, with the same name and signature."""
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(decorated(function.__func__, code))
+    if not callable(function) or isinstance(function, type):
+        what = "a class" if isinstance(function, type) else f"a {type(function).__name__}"
+        raise UsageError(
+            f"knock.run goes around a function or a method, got {what}. Around other code: with knock.run(...):",
+            f"knock.run은 함수나 메서드에 붙여 주세요. 받은 것: {what}. 다른 코드는 with knock.run(...): 안에 넣어 주세요.",
+        )
+    called = (function, type(function).__call__)  # the second for an object that is called like a function
+    wrap = next(wrap for is_one, wrap in _KINDS if any(map(is_one, called)))
+    return functools.wraps(function)(wrap(function, code, _name_of(function)))
+
+
+def _name_of(function: Any) -> str:
+    name = getattr(function, "__qualname__", "") or type(function).__name__
+    return str(name).rpartition("<locals>.")[2]
+
+
+def _plain(function: Any, code: Armed, name: str) -> Any:
+    def call(*arguments: Any, **named: Any) -> Any:
+        with code.begin(name) as piece, Inside(piece):
+            value = function(*arguments, **named)
+            piece.gave(value)
+            return value
+
+    return call
+
+
+def _coroutine(function: Any, code: Armed, name: str) -> Any:
+    async def call(*arguments: Any, **named: Any) -> Any:
+        with code.begin(name) as piece, Inside(piece):
+            value = await function(*arguments, **named)
+            piece.gave(value)
+            return value
+
+    return call
+
+
+def _generator(function: Any, code: Armed, name: str) -> Any:
+    def call(*arguments: Any, **named: Any) -> Iterator[Any]:
+        source = function(*arguments, **named)
+        with code.begin(name) as piece:
+            resume, given = source.send, None
+            while True:
+                with Inside(piece):  # only while its own code runs, not while its reader's does
+                    try:
+                        item = resume(given)
+                    except StopIteration as stop:
+                        piece.gave(stop.value)
+                        return stop.value  # type: ignore[no-any-return]  # the caller's `yield from` gets it
+                    finally:
+                        given = None  # an error kept here would keep its frames, and their memory
+                try:
+                    given = yield item
+                    resume = source.send
+                except GeneratorExit:
+                    source.close()
+                    raise
+                except BaseException as error:
+                    resume, given = source.throw, error
+
+    return types.coroutine(call) if _is_awaitable_generator(function) else call
+
+
+def _async_generator(function: Any, code: Armed, name: str) -> Any:
+    async def call(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+        source = function(*arguments, **named)
+        with code.begin(name) as piece:
+            resume, given = source.asend, None
+            while True:
+                with Inside(piece):
+                    try:
+                        item = await resume(given)
+                    except StopAsyncIteration:
+                        return
+                    finally:
+                        given = None
+                try:
+                    given = yield item
+                    resume = source.asend
+                except GeneratorExit:
+                    await source.aclose()
+                    raise
+                except BaseException as error:
+                    resume, given = source.athrow, error
+
+    return call
+
+
+def _is_awaitable_generator(function: Any) -> bool:
+    """Whether it was made by `types.coroutine`, and so is awaited."""
+    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    return bool(flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+_KINDS: Tuple[Tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
+    (inspect.isasyncgenfunction, _async_generator),
+    (inspect.iscoroutinefunction, _coroutine),
+    (inspect.isgeneratorfunction, _generator),
+    (lambda _: True, _plain),
+)

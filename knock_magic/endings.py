@@ -1,0 +1,24 @@
+"""How a piece of work ended, by what it raised: told to its `Run`."""
+
+from __future__ import annotations
+
+from typing import Mapping, Optional
+
+from knock_magic import interrupts
+from knock_magic.event import Metric
+from knock_magic.runs import Run
+from knock_magic.tracebacks import describe
+
+EARLY = "early"  # the note of a generator whose reader had enough of it
+
+
+def tell_end(run: Run, error: Optional[BaseException], metrics: Optional[Mapping[str, Metric]] = None) -> None:
+    """End `run` as `error` says; None is a good end. Nothing of `error` is kept but its text."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        run.finish(metrics)
+    elif isinstance(error, GeneratorExit):
+        run.finish(metrics, note=EARLY)
+    elif interrupts.is_one(error):
+        run.interrupt(metrics)
+    else:
+        run.fail(describe(error), metrics)
