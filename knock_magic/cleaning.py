@@ -5,33 +5,64 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Terminal colours and cursor moves (ECMA-48 CSI and OSC sequences), bounded so that no input is slow.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# C0 and C1 controls but tab and newline, and the Unicode controls that turn text around (UAX #9).
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Terminal colours, cursor moves, titles and links (ECMA-48), bounded so that no input is slow.
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI
+    r"|\x1b\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)?"  # OSC
+    r"|\x1b[PX^_][^\x1b]{0,512}(?:\x1b\\)?"  # DCS, SOS, PM, APC
+    r"|\x1b[ -/]{0,4}[0-~]"
+)
+# C0 and C1 controls but tab and newline, the Unicode controls that turn text around (UAX #9), and the mark
+# that begins files.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 ELLIPSIS = "…"
+
+_name_of_type = type.__dict__["__name__"].__get__
 
 
 def clean(text: str, limit: int) -> str:
     """`text` cut to `limit` characters, without what a phone can't show or a terminal would obey."""
     # Cut before looking: one expression over 50 MB costs 80 ms, over this much nothing.
-    head = text[: 4 * limit]
-    head = _CONTROLS.sub("", _ANSI.sub("", head.replace("\r\n", "\n")))
-    head = head.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would stop every encoder later
-    if len(head) <= limit and len(text) <= 4 * limit:
-        return head
-    return head[: limit - 1] + ELLIPSIS
-
-
-def safe_str(value: Any) -> str:
-    """``str(value)``, or what stopped it: a ``__str__`` may raise, or return something else."""
-    try:
-        return str(value)
-    except Exception as error:
-        return f"<{type(value).__name__}: str() raised {type(error).__name__}>"
+    head = beginning(text, 4 * limit)
+    return _cut(_readable(head), limit, str.__len__(text) > len(head))
 
 
 def one_line(text: str, limit: int) -> str:
     """`text` cleaned, on one line."""
-    return clean(" ".join(text[: 4 * limit].split()), limit)
+    head = beginning(text, 4 * limit)
+    return _cut(_readable(" ".join(head.split())), limit, str.__len__(text) > len(head))
+
+
+def beginning(text: str, characters: int) -> str:
+    """The first `characters` of `text`, as a plain `str`: a subclass may have methods of its own."""
+    return str.__getitem__(text, slice(characters))
+
+
+def _readable(text: str) -> str:
+    if text.isprintable():  # nearly always, and 50 times as fast to find out
+        return text
+    text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _paired(_CONTROLS.sub("", text))
+
+
+def _paired(text: str) -> str:
+    """`text` with each pair of surrogates as its character; a lone one would stop every encoder later."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _cut(text: str, limit: int, is_more: bool) -> str:
+    return text if len(text) <= limit and not is_more else text[: limit - 1] + ELLIPSIS
+
+
+def safe_str(value: Any) -> str:
+    """``str(value)`` as a plain `str`, or what stopped it: a ``__str__`` may return something else, or raise anything."""
+    try:
+        return str.__str__(str(value))
+    except BaseException as error:  # also SystemExit, and the interrupt of who won't wait for it any longer
+        return f"<{type_name(value)}: str() raised {type_name(error)}>"
+
+
+def type_name(value: Any) -> str:
+    """The name of `value`'s class, whatever the class says of itself."""
+    return clean(_name_of_type(type(value)), 200)

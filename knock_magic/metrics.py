@@ -18,18 +18,24 @@ def as_metric(value: Any) -> Metric:
     JSON has no NaN and no infinity, so these are the texts ``nan``, ``inf`` and ``-inf``.
     """
     scalar = _scalar(value)
-    if isinstance(scalar, bool) or not isinstance(scalar, (int, float)):
-        return one_line(safe_str(scalar), TEXT_LIMIT)
-    if isinstance(scalar, int):
-        # A long integer is no number to any reader of JSON, and slow to print.
-        return int(scalar) if scalar.bit_length() <= 63 else f"{float_text(scalar)}"
-    return float(scalar) if math.isfinite(scalar) else str(float(scalar))
+    kind = type(scalar)  # not isinstance, which believes what the value says of itself
+    if issubclass(kind, int) and kind is not bool:
+        return _whole(int.__int__(scalar))
+    if issubclass(kind, float):
+        number = float.__float__(scalar)
+        return number if math.isfinite(number) else str(number)
+    return one_line(safe_str(scalar), TEXT_LIMIT)
 
 
 def as_result(value: Any) -> Optional[Metric]:
     """`value` as a metric if it is one number, also in a 0-d array or tensor, or a truth value; else None."""
     scalar = _scalar(value)
-    return as_metric(scalar) if isinstance(scalar, (bool, int, float)) else None
+    return as_metric(scalar) if issubclass(type(scalar), (int, float)) else None
+
+
+def _whole(number: int) -> Metric:
+    """`number`, or its size where it is too long to be a number to a reader of JSON, and slow to print."""
+    return number if number.bit_length() <= 63 else float_text(number)
 
 
 def float_text(number: int) -> str:

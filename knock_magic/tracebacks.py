@@ -1,20 +1,26 @@
-"""An exception as an `ErrorInfo`: type, capped message, and the last frames without their source."""
+"""An exception as an `ErrorInfo`: type, capped message, and the last frames, without their source unless asked."""
 
 from __future__ import annotations
 
 import collections
+import linecache
 import os
 import re
 import sys
-import traceback
-from types import FrameType, TracebackType
-from typing import Deque, Iterator, Optional, Tuple
+from types import CodeType, TracebackType
+from typing import Any, Deque, Iterable, Iterator, List, Optional, Tuple
 
-from knock_magic.cleaning import clean, safe_str
+from knock_magic.cleaning import beginning, clean, safe_str, type_name
 from knock_magic.event import ErrorInfo
 
 MESSAGE_LIMIT = 2000  # characters; what a person reads on a phone is far less
+NAME_LIMIT = 100
+PATH_LIMIT = 200
+PATH_READ = 4096
+LINE_LIMIT = 200
 FRAMES = 8
+DEEPEST_GROUP = 10
+INDENT = "    "  # begins a line of source
 
 # IPython 7 names cells `<ipython-input-3-0123abcd>`, newer ones `/tmp/ipykernel_PID/HASH.py`;
 # a plain IPython 8 and later says `<cell line: 1>` or `Cell In[3]` only when it prints.
@@ -25,43 +31,122 @@ _ON_THE_WAY = (
     os.path.join(os.path.dirname(os.path.abspath(__file__)), ""),
 )
 
+# Read past whatever a class of the user's puts over them.
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
 
-def describe(error: BaseException) -> ErrorInfo:
-    """`error` as text. It keeps no reference to the exception, its frames or their variables."""
+
+def describe(error: BaseException, *, with_source: bool = False) -> ErrorInfo:
+    """`error` as text. It keeps no reference to the exception, its frames or their variables.
+
+    A group of errors (a `TaskGroup` raises one) says little, so the first error in it is told too.
+    """
+    inner = _first_in(error)
+    message = _message(error) if inner is None else f"{_message(error)}: {type_name(inner)}: {_message(inner)}"
+    tracebacks = [_traceback_of(each) for each in (error, inner) if each is not None]
     return ErrorInfo(
-        type=clean(type(error).__name__, 200),
-        message=clean(_message(error), MESSAGE_LIMIT),
-        traceback="\n".join(_frames(error.__traceback__)) or None,
+        type=type_name(error),
+        message=clean(message, MESSAGE_LIMIT),
+        traceback="\n".join(_told(_frames(tracebacks), with_source)) or None,
     )
 
 
+def _first_in(error: Any) -> Optional[BaseException]:
+    """The first error in the group `error` that is no group itself; None if it is no group."""
+    found = None
+    for _ in range(DEEPEST_GROUP):
+        try:
+            members = (error if found is None else found).exceptions  # also those of the backport
+        except BaseException:  # nearly always: there is no such attribute
+            return found
+        if not (type(members) is tuple and members and issubclass(type(members[0]), BaseException)):
+            return found
+        found = members[0]
+    return found
+
+
 def _message(error: BaseException) -> str:
-    if isinstance(error, SyntaxError) and error.msg:
-        where = f" ({_short(error.filename)}, line {error.lineno})" if error.filename else ""
-        return f"{error.msg}{where}"
-    return safe_str(error)
+    if issubclass(type(error), SyntaxError):
+        try:
+            return _syntax(error)  # type: ignore[arg-type]
+        except BaseException:  # its attributes can be anything
+            pass
+    return beginning(safe_str(error), 4 * MESSAGE_LIMIT)
 
 
-def _frames(tb: Optional[TracebackType]) -> Iterator[str]:
-    """The last frames as ``file, line, function``, without IPython's and ours on the way to the user's code."""
-    last: Deque[Tuple[FrameType, int]] = collections.deque(maxlen=FRAMES)
-    seen_user_code = False
-    for frame, line in traceback.walk_tb(tb):
-        inside = any(part in frame.f_code.co_filename for part in _ON_THE_WAY)
-        seen_user_code = seen_user_code or not inside
-        if seen_user_code:
-            last.append((frame, line))
-    for frame, line in last:
-        name = clean(frame.f_code.co_name, 100)
-        yield f"{_short(frame.f_code.co_filename)}, line {line}, in {name}"
+def _syntax(error: SyntaxError) -> str:
+    where = f" ({_short(error.filename, _roots())}, line {error.lineno})" if error.filename else ""
+    return f"{error.msg}{where}" if error.msg else safe_str(error)
 
 
-def _short(filename: str) -> str:
+# Frames.
+
+
+class Frame:
+    """A line of code on the way to the error; `times`, where it called itself again and again."""
+
+    __slots__ = ("code", "line", "times")
+
+    def __init__(self, code: CodeType, line: Optional[int]) -> None:
+        self.code = code
+        self.line = line
+        self.times = 1
+
+
+def _frames(tracebacks: List[Optional[TracebackType]]) -> Iterable[Frame]:
+    """The last frames, without IPython's and ours on the way to the user's code."""
+    last: Deque[Frame] = collections.deque(maxlen=FRAMES)
+    for code, line in _walk(tracebacks):
+        if last and last[-1].code is code and last[-1].line == line:
+            last[-1].times += 1
+        elif last or not _is_on_the_way(code):
+            last.append(Frame(code, line))
+    return last
+
+
+def _walk(tracebacks: List[Optional[TracebackType]]) -> Iterator[Tuple[CodeType, Optional[int]]]:
+    for tb in tracebacks:
+        while tb is not None:
+            yield tb.tb_frame.f_code, tb.tb_lineno
+            tb = tb.tb_next
+
+
+def _is_on_the_way(code: CodeType) -> bool:
+    path = beginning(code.co_filename, PATH_READ)
+    return any(part in path for part in _ON_THE_WAY)
+
+
+def _told(frames: Iterable[Frame], with_source: bool) -> Iterator[str]:
+    roots = _roots()
+    for frame in frames:
+        again = f" (×{frame.times})" if frame.times > 1 else ""
+        name = clean(frame.code.co_name, NAME_LIMIT)
+        yield f"{_short(frame.code.co_filename, roots)}, line {frame.line}, in {name}{again}"
+        source = _source(frame) if with_source else ""
+        if source:
+            yield INDENT + source
+
+
+def _source(frame: Frame) -> str:
+    try:
+        return clean(linecache.getline(frame.code.co_filename, frame.line or 0).strip(), LINE_LIMIT)
+    except Exception:  # no such file has a name like this
+        return ""
+
+
+def _roots() -> List[str]:
+    """Where imports come from, and the current folder, the longest first. A notebook may have put a `Path` there."""
+    folders = [folder for folder in sys.path if type(folder) is str and folder]
+    try:
+        folders.append(os.getcwd())
+    except OSError:  # it was removed
+        pass
+    return sorted((os.path.join(folder, "") for folder in folders), key=len, reverse=True)
+
+
+def _short(filename: str, roots: List[str]) -> str:
     """A file as its reader calls it: the cell, a package's own path, or the path from the current folder."""
-    if _CELL_FILE.search(filename):
+    path = beginning(filename, PATH_READ)
+    if _CELL_FILE.search(path):
         return "cell"
-    for folder in sorted((path for path in sys.path if path), key=len, reverse=True):
-        prefix = folder.rstrip(os.sep) + os.sep
-        if filename.startswith(prefix):
-            return clean(filename[len(prefix) :], 200)
-    return clean(filename, 200)
+    root = next((root for root in roots if path.startswith(root)), "")
+    return clean(path[len(root) :], PATH_LIMIT)
