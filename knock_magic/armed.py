@@ -107,7 +107,7 @@ class Piece:
     def end(self, error: Optional[BaseException]) -> None:
         """It is over, by `error` or well."""
         if self._run:
-            tell_end(self._run, error)
+            tell_end(self._run, error, with_source=self._rules["with_source"])
             door = knocker.current()
             if door.cells:
                 door.cells.spoke()

@@ -16,7 +16,7 @@ from knock_magic import channels, language
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError
 from knock_magic.event import Event
-from knock_magic.template import render
+from knock_magic.template import STANDARD, render
 
 Result = Dict[str, Any]
 
@@ -68,7 +68,8 @@ def send(item: Mapping[str, Any]) -> Result:
     try:
         channel_class = channels.find(item["channel"])
         channel = channel_class(**item["settings"])
-        channel.send(render(Event.from_json(item["event"]), lang=item["lang"], late_s=item["late_s"]))
+        event, template = Event.from_json(item["event"]), item.get("template") or STANDARD
+        channel.send(render(event, template, lang=item["lang"], late_s=item["late_s"]))
     except DeliveryError as error:
         result.update(
             ok=False,

@@ -12,7 +12,13 @@ from knock_magic.tracebacks import describe
 EARLY = "early"  # the note of a generator whose reader had enough of it
 
 
-def tell_end(run: Run, error: Optional[BaseException], metrics: Optional[Mapping[str, Metric]] = None) -> None:
+def tell_end(
+    run: Run,
+    error: Optional[BaseException],
+    metrics: Optional[Mapping[str, Metric]] = None,
+    *,
+    with_source: bool = False,
+) -> None:
     """End `run` as `error` says; None is a good end. Nothing of `error` is kept but its text."""
     if error is None or (isinstance(error, SystemExit) and not error.code):
         run.finish(metrics)
@@ -21,4 +27,4 @@ def tell_end(run: Run, error: Optional[BaseException], metrics: Optional[Mapping
     elif interrupts.is_one(error):
         run.interrupt(metrics)
     else:
-        run.fail(describe(error), metrics)
+        run.fail(describe(error, with_source=with_source), metrics)

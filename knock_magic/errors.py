@@ -8,7 +8,7 @@ KnockError
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Union
+from typing import Iterable, Mapping, Optional, Tuple, Union
 
 from knock_magic import language
 
@@ -58,3 +58,11 @@ class DeliveryError(KnockError):
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
         self.revoked = revoked
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> Tuple[str, str]:
+    """The likely one of `known`, as a sentence to add in English and in Korean; nothing where none is near."""
+    import difflib  # who makes no mistakes does not pay for it
+
+    likely = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=cutoff)
+    return (f" Did you mean {likely[0]}?", f" 혹시 {likely[0]}인가요?") if likely else ("", "")

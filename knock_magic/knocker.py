@@ -10,18 +10,17 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from traitlets import Bool, Enum, List as ListTrait, Unicode
-
-from knock_magic import channels, folders, language, outbox, rules, runs
+from knock_magic import folders, language, outbox, rules, runs
 from knock_magic.channels.base import Channel
+from knock_magic.configuration import Configuration
 from knock_magic.errors import KnockError, SettingsError
 from knock_magic.event import Event, Picture
 from knock_magic.options import Options
-from knock_magic.settings import Duration, Settings, Sources
+from knock_magic.settings import Sources
 from knock_magic.sidecar import Sidecar
-from knock_magic.template import Message, render
+from knock_magic.template import WITH_SOURCE, Message, render
 
 if TYPE_CHECKING:
     from knock_magic.watcher import CellWatcher
@@ -31,22 +30,6 @@ KEY_FILE = "fingerprint.key"
 
 Show = Callable[[Message], None]
 Say = Callable[[str], None]
-
-
-class Knock(Settings):
-    """The settings that belong to no channel."""
-
-    to = ListTrait(Unicode(), help="Channels to knock on.").tag(config=True, ko="알림을 보낼 채널")
-    auto = Duration(60.0, help="Knock for every cell that ran at least this long; off: only when asked.").tag(
-        config=True, ko="이보다 오래 걸린 셀은 모두 알림, off면 요청할 때만"
-    )
-    template = Enum(["standard"], "standard", help="Message template.").tag(config=True, ko="메시지 템플릿")
-    lang = Enum(["", *language.LANGUAGES], "", help="Language of messages and errors; empty: the locale's.").tag(
-        config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
-    )
-    disable = Bool(False, help="Load, but neither watch nor knock.").tag(
-        config=True, ko="불러오되 지켜보지도 알리지도 않음"
-    )
 
 
 def say_on_stderr(text: str) -> None:
@@ -77,15 +60,12 @@ class Knocker:
         say: Say = say_on_stderr,
         notebook: Callable[[], Optional[str]] = lambda: None,
     ) -> None:
-        self._sources = sources
         self._show = show
         self._say = say
         self.notebook = notebook
-        found, problems = Knock.read(sources)
-        assert isinstance(found, Knock)
-        self.settings = found
-        language.use(self.settings.lang)
-        self._channels: Dict[str, Channel] = {}
+        self.configuration = Configuration(sources, say)
+        self.settings = self.configuration.general
+        self._sources = self.configuration.sources
         self._refused: Set[str] = set()
         self._aside: Set[str] = set()  # channels whose address refused for good
         self._warned: Set[str] = set()
@@ -96,14 +76,12 @@ class Knocker:
         self.outbox_path = outbox.path_in(folders.state_folder(sources.environ))
         self.sidecar = Sidecar(self._hello, self._hear)
         self.cells: Optional[CellWatcher] = None  # who watches the cells here, if any
-        for problem in problems:
-            say(str(problem))
 
     # Channels.
 
     def in_use(self) -> Tuple[str, ...]:
         """The channels that knocks go to where nothing else is said."""
-        chosen = tuple(self.settings.to) or tuple(name for name in self._mentioned() if self._is_ready(name))
+        chosen = self.settings.to or [name for name in self.configuration.mentioned() if self._is_ready(name)]
         return self.usable(chosen)
 
     def usable(self, names: Sequence[str]) -> Tuple[str, ...]:
@@ -122,13 +100,7 @@ class Knocker:
 
     def channel(self, name: str) -> Channel:
         """The channel `name` with its settings; raises `UsageError` where there is none of that name."""
-        if name not in self._channels:
-            found, problems = channels.find(name).read(self._sources)
-            assert isinstance(found, Channel)
-            for problem in problems:
-                self._say(str(problem))
-            self._channels[name] = found
-        return self._channels[name]
+        return self.configuration.channel(name)
 
     def ready(self, name: str) -> Channel:
         """The channel `name`, fit to send; raises `KnockError` with what is missing."""
@@ -144,6 +116,7 @@ class Knocker:
     def use(self, names: Sequence[str]) -> None:
         """Knock on `names` from here on; raises `KnockError`, and changes nothing, if one can't be used."""
         self._refused.difference_update(names)
+        self.configuration.refresh(names)
         for name in names:
             self.ready(name)
         self.settings.to = list(dict.fromkeys(names))
@@ -154,17 +127,14 @@ class Knocker:
         self.settings.auto = seconds
         self.announce()
 
-    def _mentioned(self) -> List[str]:
-        prefixes = {name: f"KNOCK_{name.upper()}_" for name in channels.names()}
-        by_environment = {
-            name for name, prefix in prefixes.items() if any(key.startswith(prefix) for key in self._sources.environ)
-        }
-        # The class is looked at only where something could be set: an import each would slow the loading.
-        sections = {str(section).lower() for section in self._sources.config}
-        return [name for name in prefixes if name in by_environment or name.replace("_", "") in sections]
-
     def _is_ready(self, name: str) -> bool:
         return not self.channel(name).missing()
+
+    def use_template(self, name: str) -> None:
+        """Write messages by the template `name` from here on; raises `UsageError` where there is none."""
+        self.configuration.template(name)
+        self.settings.template = name
+        self.announce()
 
     # Rules.
 
@@ -172,6 +142,7 @@ class Knocker:
         """Who is told of a run with `options`, when, and how; `min_s` where they do not say."""
         outcomes = [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])]
         rank = runs.rank(self._sources.environ)
+        template = self.configuration.usable_template(options.template or self.settings.template)
         return {
             "to": self.usable(options.to) if options.to else self.in_use(),
             # Of a distributed job the first rank speaks; of the others only what went wrong is news.
@@ -180,7 +151,8 @@ class Knocker:
             "every_s": options.every,
             "rank": rank,
             "job": runs.job(self._sources.environ) if rank is not None else None,
-            "template": options.template or self.settings.template,
+            "template": template,
+            "with_source": template == WITH_SOURCE,
             "lang": language.current(),
         }
 
@@ -228,7 +200,7 @@ class Knocker:
         else:
             self.sidecar.tell(event.id, line, ends=event.run if event.event in rules.ENDINGS else "")
         if rules.is_due(data, about) and any(self.channel(name).in_kernel for name in about["to"]):
-            self._show(render(event, lang=about["lang"]))
+            self._show(render(event, about["template"], lang=about["lang"]))
 
     def send(
         self, text: str, to: Optional[Sequence[str]] = None, kind: str = "message", picture: Optional[Picture] = None

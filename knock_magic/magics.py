@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import time
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from knock_magic import channels, options, outbox
+from knock_magic import channels, options, outbox, preview
 from knock_magic.durations import parse_duration, say_duration
-from knock_magic.errors import KnockError, UsageError
+from knock_magic.errors import KnockError, UsageError, did_you_mean
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.settings import label_of
-from knock_magic.template import OUTCOME_WORDS
+from knock_magic.wording import OUTCOME_WORDS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -35,6 +34,7 @@ class KnockMagics(Magics):
             "": self._status,
             "use": self._use,
             "auto": self._auto,
+            "template": self._template,
             "test": self._test,
             "send": self._send,
             "channels": self._channels,
@@ -59,11 +59,11 @@ class KnockMagics(Magics):
         if word in self._commands:
             return self._commands[word]
         known = [name for name in self._commands if name]
-        likely = difflib.get_close_matches(word, known, n=1)
+        hint_en, hint_ko = did_you_mean(word, known)
         raise UsageError(
-            f"%knock {word[:40]} is no command.{f' Did you mean {likely[0]}?' if likely else ''} "
+            f"%knock {word[:40]} is no command.{hint_en} "
             f"There are: {', '.join(known)}; {MARK} at the head of a cell knocks when it ends.",
-            f"%knock {word[:40]} 명령은 없어요.{f' 혹시 {likely[0]}인가요?' if likely else ''} "
+            f"%knock {word[:40]} 명령은 없어요.{hint_ko} "
             f"쓸 수 있는 명령: {', '.join(known)}. 셀 맨 위에 {MARK} 줄을 쓰면 그 셀이 끝날 때 알려 드려요.",
         )
 
@@ -73,6 +73,7 @@ class KnockMagics(Magics):
         print("\n".join(status(self._knocker)))
 
     def _use(self, line: str) -> None:
+        line, to_file, _ = flags(line)
         names = line.replace(",", " ").split()
         if not names:
             raise UsageError(
@@ -81,13 +82,26 @@ class KnockMagics(Magics):
         self._knocker.use(names)
         shown = ", ".join(names)
         print(pick({"en": f"Knocking on {shown} from here on.", "ko": f"이제부터 {shown} 채널로 알려 드려요."}))
+        if to_file:
+            print(saved(self._knocker, "to", self._knocker.settings.to))
 
     def _auto(self, line: str) -> None:
-        if not line:
-            print(auto_line(self._knocker))
-            return
-        self._knocker.auto(None if line.lower() == "off" else parse_duration(line))
+        line, to_file, _ = flags(line)
+        if line:
+            self._knocker.auto(None if line.lower() == "off" else parse_duration(line))
         print(auto_line(self._knocker))
+        if to_file:
+            seconds = self._knocker.settings.auto
+            print(saved(self._knocker, "auto", line or ("off" if seconds is None else f"{seconds:g}s")))
+
+    def _template(self, line: str) -> None:
+        name, to_file, channel = flags(line, takes_channel=True)
+        self._knocker.configuration.refresh()
+        if name:
+            self._knocker.use_template(name)
+        print("\n".join(preview.lines(self._knocker, name, channel)))
+        if to_file:
+            print(saved(self._knocker, "template", self._knocker.settings.template))
 
     def _test(self, line: str) -> None:
         names = line.replace(",", " ").split() or list(self._knocker.in_use())
@@ -112,9 +126,12 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
     %knock                          status: channels, threshold, what is waiting
     %knock use CHANNEL...           knock on these channels from here on
     %knock auto 60|off              knock for every cell that ran at least 60 s, or only when asked
+    %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it
     %knock test [CHANNEL...]        send a test knock and say what the channel answered
     %knock send TEXT                knock with a text; {{x}} and $x are replaced
     %knock channels                 the channels there are, and what each needs
+
+    use, auto and template are for this kernel; with --save also for every later one.
 """
 KnockMagics.knock.__doc__ = HELP  # type: ignore[assignment,unused-ignore]  # what `%knock?` shows
 
@@ -178,6 +195,41 @@ def channel_lines(knocker: Knocker) -> List[str]:
             needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
             lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
     return lines
+
+
+def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
+    """The words of `line`, whether ``--save`` is among them, and the channel behind ``--to`` where that is taken."""
+    words, to_file, channel = [], False, ""
+    tokens = iter(line.split())
+    for token in tokens:
+        if token == "--save":
+            to_file = True
+        elif takes_channel and token.partition("=")[0] == "--to":
+            channel = token.partition("=")[2] or next(tokens, "")
+            if not channel:
+                raise UsageError("--to needs a channel.", "--to 뒤에 채널을 적어 주세요.")
+        elif token.startswith("--"):
+            known = ["--save", "--to"] if takes_channel else ["--save"]
+            hint_en, hint_ko = did_you_mean(token, known)
+            raise UsageError(
+                f"there is no option {token[:40]} here.{hint_en} There is: {', '.join(known)}.",
+                f"여기에 {token[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}.",
+            )
+        else:
+            words.append(token)
+    return " ".join(words), to_file, channel
+
+
+def saved(knocker: Knocker, name: str, value: Any) -> str:
+    """Keep the setting in the file; where it went, and what wins over it."""
+    stronger = ", ".join(knocker.configuration.save(name, value))
+    where = knocker.configuration.file_name
+    return pick(
+        {
+            "en": f"Saved in {where}." + (f" But {stronger} is set too, and wins." if stronger else ""),
+            "ko": f"{where} 파일에 저장했어요." + (f" 다만 {stronger} 값이 우선해요." if stronger else ""),
+        }
+    )
 
 
 def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import channels, language
 from knock_magic.durations import parse_duration
-from knock_magic.errors import UsageError
+from knock_magic.errors import UsageError, did_you_mean
 from knock_magic.rules import OUTCOMES
 
 # A token is quoted as a whole, an option with a quoted value, or a run of anything but space.
@@ -20,7 +19,10 @@ LATER = ("every", "stall", "metric", "baseline")
 
 HELP: Dict[str, Dict[str, str]] = {
     "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},
-    "template": {"en": "message template: standard", "ko": "메시지 템플릿: standard"},
+    "template": {
+        "en": "message template: short, standard, detailed, or one of your own",
+        "ko": "메시지 템플릿: short, standard, detailed 또는 직접 만든 것",
+    },
     "show": {
         "en": "expression to evaluate at the end and show; may be repeated",
         "ko": "끝났을 때 계산해서 보여 줄 식, 여러 번 쓸 수 있어요",
@@ -138,7 +140,7 @@ def _outcomes(text: str) -> Tuple[str, ...]:
     for name in names:
         if name not in OUTCOMES:
             known = ", ".join(OUTCOMES)
-            hint_en, hint_ko = _hints(name, OUTCOMES)
+            hint_en, hint_ko = did_you_mean(name, OUTCOMES)
             raise UsageError(
                 f"--on takes {known}; got {name[:40]!r}.{hint_en}",
                 f"--on에는 {known} 중에서 적어 주세요. 받은 값: {name[:40]!r}.{hint_ko}",
@@ -155,15 +157,6 @@ def _expression(text: str) -> str:
             f"--show takes one Python expression (in quotes if it has spaces); got {text[:60]!r}: {why}.",
             f"--show에는 파이썬 식을 하나 적어 주세요. 띄어쓰기가 있으면 따옴표로 감싸 주세요. 받은 값: {text[:60]!r} ({why})",
         ) from None
-    return text
-
-
-def _template(text: str) -> str:
-    if text != "standard":
-        raise UsageError(
-            f"no template is called {text[:40]!r}. There is: standard.",
-            f"{text[:40]!r} 템플릿은 없어요. 쓸 수 있는 템플릿: standard",
-        )
     return text
 
 
@@ -191,7 +184,7 @@ def _duration(option: str) -> Callable[[str], float]:
 
 _READERS: Dict[str, Callable[[List[str]], object]] = {
     "to": _once(_channels),
-    "template": _once(_template),
+    "template": _once(str),
     "show": lambda given: tuple(_expression(text) for text in given),
     "on": _once(_outcomes),
     "min": _once(_duration("min")),
@@ -224,7 +217,7 @@ def _from_value(option: str, value: object) -> object:
 
 
 def _unknown_here(option: str) -> UsageError:
-    hint_en, hint_ko = _hints(option, PYTHON_OPTIONS)
+    hint_en, hint_ko = did_you_mean(option, PYTHON_OPTIONS)
     known = ", ".join(PYTHON_OPTIONS)
     return UsageError(
         f"knock.run has no option {option[:40]}.{hint_en} There are: {known}.",
@@ -236,14 +229,9 @@ def _words(text: str) -> Tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _hints(word: str, known: Tuple[str, ...]) -> Tuple[str, str]:
-    likely = difflib.get_close_matches(word, known, n=1)
-    return (f" Did you mean {likely[0]}?", f" 혹시 {likely[0]}인가요?") if likely else ("", "")
-
-
 def _unknown(option: str) -> UsageError:
     known = tuple(f"--{name}" for name in HELP)
-    hint_en, hint_ko = _hints(f"--{option}", known)
+    hint_en, hint_ko = did_you_mean(f"--{option}", known)
     return UsageError(
         f"there is no option --{option[:40]}.{hint_en} There are: {', '.join(known)}.",
         f"--{option[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}",

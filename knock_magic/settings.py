@@ -21,7 +21,8 @@ from traitlets.config.loader import LazyConfigValue
 
 from knock_magic import language
 from knock_magic.durations import parse_duration
-from knock_magic.errors import SettingsError, UsageError
+from knock_magic.errors import SettingsError, UsageError, did_you_mean
+from knock_magic.settings_file import plain
 
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
@@ -55,12 +56,34 @@ class Duration(TraitType):
             raise TraitError(str(problem)) from None
 
 
+class Language(Enum):
+    """A language we speak, however a locale spells it (``ko``, ``ko_KR.UTF-8``, ``Korean``); empty is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(["", *language.LANGUAGES], "", **options)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The two letters."""
+        return super().validate(obj, value.strip().lower()[:2] if isinstance(value, str) else value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """Where settings come from, weakest first: the environment, then IPython's config."""
+    """Where settings come from, weakest first.
+
+    Args:
+        file: what the settings file says, in the shape that `SettingsFile.read` gives.
+        file_name: how its owner calls that file.
+        secrets: what Colab or Kaggle keeps, by the environment variables' names.
+        environ: the environment.
+        config: IPython's config.
+    """
 
     environ: Mapping[str, str]
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    file: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    file_name: str = "settings.json"
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Settings(HasTraits):
@@ -88,10 +111,10 @@ class Settings(HasTraits):
 
     @classmethod
     def read(cls, sources: Sources) -> Tuple[Settings, List[SettingsError]]:
-        """An instance with what `sources` say, and what of it could not be taken (the default stays)."""
+        """An instance with what `sources` say, and what of it could not be taken (the next weaker one's stays)."""
         found = cls()
-        problems = []
-        for name, written, value in cls._values(sources):
+        problems = cls._strays(sources)
+        for name, written, value in cls.written(sources):
             try:
                 found.put(name, value, written)
             except SettingsError as problem:
@@ -99,20 +122,54 @@ class Settings(HasTraits):
         return found, problems
 
     @classmethod
-    def is_mentioned(cls, sources: Sources) -> bool:
-        """Whether `sources` set anything of this class."""
-        return any(True for _ in cls._values(sources))
+    def written(cls, sources: Sources) -> Iterator[Tuple[str, str, Any]]:
+        """All that `sources` say: a setting's name, how it is written there, and the value; the strongest last."""
+        in_file, in_config = cls._in_file(sources), cls._in_config(sources)
+        for name, trait in cls.fields().items():
+            variable = cls.env_name(name)
+            if in_file.get(name) not in (None, ""):
+                yield name, f"{sources.file_name}: {cls._path(name)}", in_file[name]
+            if sources.secrets.get(variable):
+                yield name, variable, sources.secrets[variable]
+            text = sources.environ.get(variable, "").strip()
+            if text:
+                yield name, variable, text
+            if name in in_config:
+                yield name, f"c.{cls.__name__}.{name}", _plain(in_config[name], trait)
 
     @classmethod
-    def _values(cls, sources: Sources) -> Iterator[Tuple[str, str, Any]]:
-        section = sources.config.get(cls.__name__, {}) if cls.__name__ in sources.config else {}
-        for name, trait in cls.fields().items():
-            written = cls.env_name(name)
-            text = sources.environ.get(written, "").strip()
-            if text:
-                yield name, written, text
-            if name in section:
-                yield name, f"c.{cls.__name__}.{name}", _plain(section[name], trait)
+    def _in_file(cls, sources: Sources) -> Mapping[str, Any]:
+        if not cls.key:
+            return sources.file
+        section: Mapping[str, Any] = sources.file.get("channels", {}).get(cls.key, {})
+        return section
+
+    @classmethod
+    def _in_config(cls, sources: Sources) -> Mapping[str, Any]:
+        section: Mapping[str, Any] = sources.config.get(cls.__name__, {})
+        return section
+
+    @classmethod
+    def _path(cls, name: str) -> str:
+        return f"channels.{cls.key}.{name}" if cls.key else name
+
+    @classmethod
+    def _strays(cls, sources: Sources) -> List[SettingsError]:
+        """What stands in our sections and is no setting of ours."""
+        in_file = {key for key in cls._in_file(sources) if cls.key or key not in ("channels", "templates")}
+        written = [(key, f"{sources.file_name}: {cls._path(plain(key))}") for key in sorted(in_file)]
+        written += [(key, f"c.{cls.__name__}.{plain(key)}") for key in sorted(cls._in_config(sources))]
+        return [cls.unknown(key, where) for key, where in written if key not in cls.fields()]
+
+    @classmethod
+    def unknown(cls, name: str, written: str) -> SettingsError:
+        """The error for a setting `name` that this class does not have."""
+        known = list(cls.fields())
+        hint_en, hint_ko = did_you_mean(name.lower(), known)
+        return SettingsError(
+            f"{written} is no setting, and is ignored.{hint_en} There are: {', '.join(known)}.",
+            f"{written}은(는) 없는 설정이라 쓰지 않아요.{hint_ko} 쓸 수 있는 설정: {', '.join(known)}.",
+        )
 
     def put(self, name: str, value: Any, written: str = "") -> None:
         """Set `name` to `value`, a text being read as its trait wants it.
@@ -130,13 +187,19 @@ class Settings(HasTraits):
     def _misfit(self, trait: TraitType, written: str, value: Any, problem: Exception) -> SettingsError:
         if isinstance(problem, Explained):
             return SettingsError(f"{written} {problem.texts['en']}", f"{written} 값: {problem.texts['ko']}")
-        shown = "" if isinstance(trait, Secret) else f", got {value!r:.60}"
-        shown_ko = "" if isinstance(trait, Secret) else f" 받은 값: {value!r:.60}"
-        expected = trait.info()
+        expected = expected_of(trait)
+        shown = self._shown(value)
         return SettingsError(
-            f"{written} must be {expected}{shown}.",
-            f"{written} 값을 확인해 주세요. 필요한 형식: {_korean(trait, expected)}.{shown_ko}",
+            f"{written} must be {expected['en']}{shown and f', got {shown}'}.",
+            f"{written} 값을 확인해 주세요. 필요한 형식: {expected['ko']}.{shown and f' 받은 값: {shown}'}",
         )
+
+    @classmethod
+    def _shown(cls, value: Any) -> str:
+        """`value` for an error; nothing where it may be a secret that came to stand in the wrong place."""
+        is_short = isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= 20)
+        has_secrets = any(isinstance(trait, Secret) for trait in cls.fields().values())
+        return repr(value) if is_short and not (has_secrets and isinstance(value, str)) else ""
 
     def missing(self) -> List[str]:
         """The required settings that are still empty, by their environment names."""
@@ -166,6 +229,8 @@ def from_text(trait: TraitType, text: str) -> Any:
         if word not in TRUE_WORDS + FALSE_WORDS:
             raise ValueError(text)
         return word in TRUE_WORDS
+    if isinstance(trait, Enum):
+        return next((value for value in trait.values or () if str(value).lower() == text.lower()), text)
     if isinstance(trait, Integer):
         return int(text)
     if isinstance(trait, Float):
@@ -184,20 +249,27 @@ def _plain(value: Any, trait: TraitType) -> Any:
     return value
 
 
-_KOREAN_FORMS = (
-    (Secret, "비밀 값(텍스트)"),
-    (Duration, "60s, 15m, 1h30m 같은 시간 또는 off"),
-    (Bool, "1/true/yes/on 또는 0/false/no/off"),
-    (Integer, "정수"),
-    (Float, "숫자"),
-    (ListTrait, "쉼표로 나눈 목록"),
+_FORMS = (
+    (Secret, {"en": "a secret text", "ko": "비밀 값(글)"}),
+    (Duration, {"en": "a duration such as 60s, 15m or 1h30m, or off", "ko": "60s, 15m, 1h30m 같은 시간 또는 off"}),
+    (Bool, {"en": "true or false", "ko": "true 또는 false"}),
+    (Integer, {"en": "a whole number", "ko": "정수"}),
+    (Float, {"en": "a number", "ko": "숫자"}),
+    (ListTrait, {"en": "names, separated by commas", "ko": "쉼표로 나눈 이름들"}),
+    (Unicode, {"en": "a text", "ko": "글"}),
 )
 
 
-def _korean(trait: TraitType, expected: str) -> str:
+def expected_of(trait: TraitType) -> Dict[str, str]:
+    """What a value of `trait` has to look like, in each language."""
     if isinstance(trait, Enum):
-        return ", ".join(str(value) for value in trait.values or ())
-    return next((words for kind, words in _KOREAN_FORMS if isinstance(trait, kind)), expected)
+        known = [str(value) for value in trait.values or () if value != ""]
+        return {"en": f"one of {', '.join(known)}", "ko": ", ".join(known)}
+    found = next((texts for kind, texts in _FORMS if isinstance(trait, kind)), None)
+    texts = found or {"en": trait.info(), "ko": trait.info()}
+    if isinstance(trait, (Integer, Float)) and None not in (trait.min, trait.max):
+        return {"en": f"{texts['en']} from {trait.min} to {trait.max}", "ko": f"{trait.min}~{trait.max} {texts['ko']}"}
+    return texts
 
 
 def label_of(trait: TraitType, lang: str = "") -> str:

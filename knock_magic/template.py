@@ -1,95 +1,51 @@
-"""Event → `Message`: the words a person would send, in the reader's language."""
+"""Event → `Message`: the words a person would send, in the reader's language.
+
+A template is a text with names in it, `string.Template`'s: ``$name finished in $duration``. Names are plain, and
+what they stand for is text already, so a template can't reach into anything. The first line is the headline.
+
+- A line goes if all its names stand for nothing; so does a part of a line between two `` · ``.
+- ``$$`` is a dollar. A name that does not exist stays as written, and is told below the text.
+- A template that can't be used never costs a knock: the built-in text goes out, and why below it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import time
 from string import Template
-from typing import Dict, Mapping
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from knock_magic import language
+from knock_magic.cleaning import clean, one_line
 from knock_magic.durations import say_duration
-from knock_magic.event import ErrorInfo, Event, Metric
+from knock_magic.event import ErrorInfo, Event, Metric, Progress
+from knock_magic.rules import ENDINGS, OUTCOMES
+from knock_magic.tracebacks import INDENT
+from knock_magic.wording import BODIES, CAUSES, FAULTS, HEADLINES, ICONS, LINES, NOTES, OUTCOME_WORDS
 
-ICONS = {
-    "finished": "✅",
-    "failed": "❌",
-    "interrupted": "✋",
-    "died": "💀",
-    "stalled": "⏸️",
-    "progress": "⏳",
-    "started": "▶️",
-    "message": "💬",
-    "test": "🔔",
-    "warning": "⚠️",
-}
+BUILT_IN = ("short", "standard", "detailed")
+STANDARD = "standard"
+WITH_SOURCE = "detailed"  # only this one shows lines of the program
+NAMES = (
+    *("icon", "name", "outcome", "duration", "started", "ended", "host", "user", "notebook"),
+    *("error", "error_type", "error_message", "metrics", "progress", "eta", "late"),
+)
 
-OUTCOME_WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "finished": "finished",
-        "failed": "failed",
-        "interrupted": "was interrupted",
-        "died": "died with its kernel",
-        "stalled": "has stalled",
-        "progress": "is going on",
-        "started": "started",
-        "message": "",
-        "test": "knocks: this channel works",
-        "warning": "needs a look",
-    },
-    "ko": {
-        "finished": "끝났어요",
-        "failed": "실패했어요",
-        "interrupted": "중단됐어요",
-        "died": "커널과 함께 죽었어요",
-        "stalled": "멈춰 있어요",
-        "progress": "진행 중이에요",
-        "started": "시작했어요",
-        "message": "",
-        "test": "알림이 잘 도착했어요",
-        "warning": "확인이 필요해요",
-    },
-}
+# What stands for an outcome in a person's own template; `DEFAULT` for all that have no text of their own.
+DEFAULT = "default"
+OWN_KEYS = (DEFAULT, *OUTCOMES, "message", "test", "warning")
 
-# Words that say more than the outcome alone; the keys are `Event.note`.
-NOTES: Mapping[str, Mapping[str, str]] = {
-    "en": {"stopped": "was stopped by you"},
-    "ko": {"stopped": "직접 멈췄어요"},
-}
+# As rules carry it: the name of a built-in one, or a person's own as {"name": ..., "texts": {outcome: text}}.
+Choice = Union[str, Mapping[str, Any]]
+Texts = Mapping[str, str]
 
-# What the causes of a death mean; the keys are `ErrorInfo.type`.
-CAUSES: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "OOM": "the machine ran out of memory",
-        "SIGKILL": "killed from outside, or for want of memory",
-        "SIGSEGV": "a crash in native code",
-        "SIGABRT": "native code gave up",
-        "SIGTERM": "asked to end",
-        "ExitCode": "the process ended by itself",
-        "unknown": "the kernel went away",
-    },
-    "ko": {
-        "OOM": "메모리가 부족했어요",
-        "SIGKILL": "밖에서 강제 종료됐거나 메모리가 부족했어요",
-        "SIGSEGV": "네이티브 코드에서 충돌이 났어요",
-        "SIGABRT": "네이티브 코드가 스스로 중단했어요",
-        "SIGTERM": "종료 요청을 받았어요",
-        "ExitCode": "프로세스가 스스로 끝났어요",
-        "unknown": "커널이 사라졌어요",
-    },
-}
-
-_STANDARD = {
-    "headline": "$icon $name $outcome · $duration",
-    "body": "$metrics\n$error\n$late_line",
-}
-# These are no run, so they have no duration to tell.
-_PLAIN_HEADLINES = {"message": "$icon $name", "test": "$icon $name $outcome"}
-
-_LATE = {"en": "Sent $late late.", "ko": "$late 늦게 보냈어요."}
-
-_PLACEHOLDER = re.compile(r"\$(?:\{([a-z_]+)\}|([a-z_]+))")
+LONGEST_TEXT = 20_000  # characters of a message; a template can name its error a thousand times
+LONGEST_SHORT_ERROR = 100
+LONGEST_ERROR = 500  # the whole message is in `detailed`
+FRAMES = 3  # the innermost ones; all are in `detailed`
+BETWEEN = " · "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,68 +64,238 @@ class Message:
         return f"{self.title}\n{self.body}" if self.body else self.title
 
 
-def render(event: Event, *, lang: str = "", late_s: float = 0.0) -> Message:
-    """`event` in words. `late_s` is how many seconds after the fact it is being sent; 0 is on time."""
-    lang = lang or language.current()
-    words = _words(event, lang, late_s)
-    headline = _PLAIN_HEADLINES.get(event.event, _STANDARD["headline"])
-    return Message(
-        event=event,
-        title=_fill(headline, words),
-        body=_fill(_STANDARD["body"], words),
-        lang=lang,
-        late_s=late_s,
-    )
+def render(event: Event, template: Choice = STANDARD, *, lang: str = "", late_s: float = 0.0) -> Message:
+    """`event` in the words of `template`. `late_s` is how many seconds after the fact it is being sent; 0 is on time."""
+    lang = lang if lang in language.LANGUAGES else language.current()
+    text, wrong = _own_text(event, template, lang, late_s)
+    own_tells_late = bool(text) and "late" in _names(_own(template, event.event))
+    if not text:
+        text = _built_in_text(event, template if template in BUILT_IN else STANDARD, lang)
+    lines = [text, *_always_told(event, lang, 0.0 if own_tells_late else late_s), *wrong]
+    title, _, body = clean("\n".join(lines).strip("\n"), LONGEST_TEXT).partition("\n")
+    return Message(event=event, title=title, body=body, lang=lang, late_s=late_s)
 
 
-def _fill(template: str, words: Mapping[str, str]) -> str:
-    """`template` with its names replaced; a line whose placeholders are all empty goes."""
-    lines = []
-    for line in template.split("\n"):
-        names = [braced or bare for braced, bare in _PLACEHOLDER.findall(line)]
-        if not names or any(words.get(name, "") for name in names):
-            lines.append(Template(line).safe_substitute(words).rstrip(" ·"))
-    return "\n".join(lines)
+def called(template: Choice) -> str:
+    """What the person calls it."""
+    return template if isinstance(template, str) else clean(str(template.get("name", "")), 40)
 
 
-def _words(event: Event, lang: str, late_s: float) -> Dict[str, str]:
-    late = say_duration(late_s, lang) if late_s else ""
+def faults(name: str, text: str) -> List[Texts]:
+    """What is wrong with the text of the own template `name`, in each language."""
+    broken = _broken_at(text)
+    if broken:
+        line, column = broken
+        return [_said("broken", name=name, line=line, column=column)]
+    unknown = [each for each in _names(text) if each not in NAMES]
+    if not unknown:
+        return []
+    hints = {lang: ", ".join(f"${each}{_hint(each, lang)}" for each in unknown[:5]) for lang in language.LANGUAGES}
+    return [{lang: FAULTS[lang]["unknown"].format(name=name, names=hints[lang]) for lang in language.LANGUAGES}]
+
+
+def _said(fault: str, **values: Any) -> Texts:
+    return {lang: FAULTS[lang][fault].format(**values) for lang in language.LANGUAGES}
+
+
+def _hint(word: str, lang: str) -> str:
+    import difflib
+
+    likely = difflib.get_close_matches(word.lower()[:80], NAMES, n=1)
+    return {"en": f" (${likely[0]}?)", "ko": f"(${likely[0]}?)"}[lang] if likely else ""
+
+
+# Filling.
+
+
+def _own_text(event: Event, template: Choice, lang: str, late_s: float) -> Tuple[str, List[str]]:
+    """What the person's own `template` makes of `event`, if it has a text for it; and what is wrong with it."""
+    text = _own(template, event.event)
+    name = called(template)
+    if not text:
+        known = not isinstance(template, str) or template in BUILT_IN
+        return "", [] if known else [_said("none", name=name)[lang]]
+    found = [each[lang] for each in faults(name, text)]
+    if _broken_at(text):
+        return "", found
+    filled = fill(text, _words(event, lang, STANDARD, late_s))
+    return (filled, found) if filled.strip() else ("", [_said("empty", name=name)[lang]])
+
+
+def _own(template: Choice, event: str) -> str:
+    if isinstance(template, str) or not isinstance(template.get("texts"), Mapping):
+        return ""
+    texts = template["texts"]
+    text = texts.get(event, texts.get(DEFAULT, "") if event in OUTCOMES else "")
+    return text if isinstance(text, str) else ""
+
+
+def _built_in_text(event: Event, template: str, lang: str) -> str:
+    words = _words(event, lang, template)
+    if event.event in OUTCOMES and event.event != "started":
+        headline = HEADLINES[lang]["over" if event.event in ENDINGS else "going"]
+    else:
+        headline = HEADLINES[lang]["no run"]
+    return fill(headline + BODIES[lang][template], words)
+
+
+def fill(text: str, words: Mapping[str, str]) -> str:
+    """`text` with its names replaced, less the lines and parts of lines whose names all stand for nothing."""
+    filled = []
+    for line in text.split("\n"):
+        if _is_empty(line, words):
+            continue
+        parts = [part for part in line.split(BETWEEN) if not _is_empty(part, words)]
+        filled.append(Template(BETWEEN.join(parts)).safe_substitute(words).rstrip())
+    return "\n".join(filled)
+
+
+def _is_empty(text: str, words: Mapping[str, str]) -> bool:
+    names = _names(text)
+    return bool(names) and not any(words.get(name, "?") for name in names)
+
+
+def _names(text: str) -> List[str]:
+    found = (match.group("named") or match.group("braced") for match in Template.pattern.finditer(text))
+    return [name for name in dict.fromkeys(found) if name]
+
+
+def _broken_at(text: str) -> Optional[Tuple[int, int]]:
+    """Line and column of the first dollar that stands for nothing."""
+    for match in Template.pattern.finditer(text):
+        if match.group("invalid") is not None:
+            before = text[: match.start()]
+            return before.count("\n") + 1, match.start() - before.rfind("\n")
+    return None
+
+
+# Words.
+
+
+def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[str, str]:
+    """What each name stands for; all are there."""
+    is_run = event.event in OUTCOMES
+    error, progress = event.error, event.progress
     return {
-        "icon": ICONS[event.event],
+        "icon": ICONS.get(event.event, ICONS["message"]),
         "name": event.text if event.event == "message" and event.text else event.name,
-        "outcome": _outcome(event, lang),
-        "duration": say_duration(event.duration_s, lang),
-        "started": _clock_time(event.started_at),
-        "ended": _clock_time(event.ended_at) if event.ended_at else "",
+        "outcome": outcome(event.event, lang, event.note),
+        "duration": say_duration(event.duration_s, lang) if is_run and event.event != "started" else "",
+        "started": _clock_time(event.started_at) if is_run else "",
+        "ended": _clock_time(event.ended_at) if is_run and event.ended_at else "",
         "host": event.host,
         "user": event.user,
         "notebook": event.notebook or "",
-        "metrics": " · ".join(f"{name} {_number(value)}" for name, value in event.metrics.items()),
-        "error": _error(event.error, lang) if event.error else "",
-        "error_type": event.error.type if event.error else "",
-        "error_message": event.error.message if event.error else "",
-        "late": late,
-        "late_line": Template(_LATE[lang]).substitute(late=late) if late else "",
+        "metrics": BETWEEN.join(metric_text(name, value) for name, value in event.metrics.items()),
+        "error": _error(error, event.event, lang, template) if error else _warning(event, lang, template),
+        "error_type": error.type if error else "",
+        "error_message": error.message if error else "",
+        "progress": _progress(progress, lang) if progress else "",
+        "eta": _eta(progress, lang) if progress else "",
+        "late": say_duration(late_s, lang) if late_s else "",
     }
 
 
-def _outcome(event: Event, lang: str) -> str:
-    return NOTES[lang].get(event.note or "") or OUTCOME_WORDS[lang][event.event]
+def outcome(event: str, lang: str, note: Optional[str] = None) -> str:
+    """What has become of it, as the end of a sentence that begins with its name."""
+    return NOTES[lang].get(note or "") or OUTCOME_WORDS[lang].get(event, "")
 
 
-def _error(error: ErrorInfo, lang: str) -> str:
-    """Type and message, then where: only the innermost frame, for the rest is for a larger screen."""
-    if error.type in CAUSES[lang]:
-        first = f"{error.type}: {CAUSES[lang][error.type]}"
-        return f"{first} ({error.message})" if error.type == "ExitCode" and error.message else first
-    first = f"{error.type}: {error.message}" if error.message else error.type
-    return f"{first}\n{error.traceback.splitlines()[-1]}" if error.traceback else first
+def _error(error: ErrorInfo, event: str, lang: str, template: str) -> str:
+    if event == "died" and error.type in CAUSES[lang]:
+        cause = CAUSES[lang][error.type]
+        code = f" ({error.message})" if error.type == "ExitCode" and error.message else ""
+        return f"{cause}{code}" if error.type == "unknown" else f"{error.type}: {cause}{code}"
+    if error.type == "ExitCode" and error.message:  # the tail of what a command said; its code is a metric
+        return error.message if template == "detailed" else _tail(error.message, template)
+    said = f"{error.type}: {error.message}" if error.message else error.type
+    if template == "short":
+        return one_line(said, LONGEST_SHORT_ERROR)
+    if template == "detailed":
+        return f"{said}\n{error.traceback}" if error.traceback else said
+    return "\n".join([clean(said, LONGEST_ERROR), *_last_frames(error.traceback or "")])
+
+
+def _tail(text: str, template: str) -> str:
+    """The last lines of `text`, for there it says what went wrong."""
+    lines = text.rstrip().splitlines() or [""]
+    if template == "short":
+        return one_line(lines[-1], LONGEST_SHORT_ERROR)
+    kept = [clean(lines.pop(), LONGEST_ERROR)]
+    while lines and sum(map(len, kept)) + len(lines[-1]) <= LONGEST_ERROR:
+        kept.insert(0, lines.pop())
+    return "\n".join(kept)
+
+
+def _last_frames(traceback: str) -> List[str]:
+    """Where it happened, without source: the innermost frames, and the line of the cell that led there."""
+    frames = [line for line in traceback.splitlines() if not line.startswith(INDENT)]
+    last, before = frames[-FRAMES:], frames[:-FRAMES]
+    in_cell = [line for line in before if line.startswith("cell, ")]
+    return [in_cell[-1], *last[1:]] if in_cell and not any(line.startswith("cell, ") for line in last) else last
+
+
+def _warning(event: Event, lang: str, template: str) -> str:
+    """What a warning is about."""
+    if event.event != "warning" or not event.text:
+        return ""
+    said = event.text
+    if event.note == "expired":
+        said = LINES[lang]["given up"].format(name=said.partition(": ")[2] or said)
+    return one_line(said, LONGEST_SHORT_ERROR) if template == "short" else said
+
+
+def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
+    """What no template may leave out, for it changes what the rest means."""
+    lines, said = [], LINES[lang]
+    ranks = [each for each in event.among if each.startswith("rank ")]
+    names = [each for each in event.among if each not in ranks]
+    if ranks or event.rank:
+        lines.append(said["ranks"].format(ranks=", ".join(ranks) or f"rank {event.rank}"))
+    elif event.more:
+        key = "more of" if names else "more"
+        lines.append(said[key].format(count=event.more, names=", ".join(names)))
+    if event.slept_s:
+        lines.append(said["slept"].format(span=say_duration(event.slept_s, lang)))
+    if late_s:
+        lines.append(said["late"].format(span=say_duration(late_s, lang)))
+    if event.maybe_sent:
+        lines.append(said["maybe twice"])
+    return lines
+
+
+def _progress(progress: Progress, lang: str) -> str:
+    if not progress.total:
+        return LINES[lang]["step"].format(step=progress.step)
+    return f"{progress.step}/{progress.total} ({progress.step / progress.total:.0%})"
+
+
+def _eta(progress: Progress, lang: str) -> str:
+    return say_duration(progress.eta_s, lang) if progress.eta_s and math.isfinite(progress.eta_s) else ""
+
+
+def metric_text(name: str, value: Metric) -> str:
+    """Name and value; with a sign between them where the name is an expression."""
+    between = " " if re.fullmatch(r"[\w./@-]{1,80}", name) else " = "
+    return f"{name}{between}{_number(value)}"
 
 
 def _number(value: Metric) -> str:
     """Four significant digits say enough of a metric; whole numbers stay whole."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _clock_time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    """The local time with its zone: a machine in a cloud is seldom in its user's."""
+    try:
+        local = time.localtime(seconds)
+    except (OverflowError, OSError, ValueError):  # a clock that was never set
+        return ""
+    zone = local.tm_zone or ""
+    if not re.fullmatch(r"[A-Z]{3,5}", zone):  # Windows has whole sentences, some systems have numbers
+        hours, minutes = divmod(abs(local.tm_gmtoff or 0) // 60, 60)
+        sign = "-" if (local.tm_gmtoff or 0) < 0 else "+"
+        zone = f"UTC{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
+    return time.strftime("%Y-%m-%d %H:%M ", local) + zone

@@ -169,7 +169,7 @@ class CellWatcher:
         if error is None and interrupts.happened(cell.info.raw_cell, cell.exit_code, self._exit_code()):
             error = KeyboardInterrupt()
         metrics = self._shown(cell.options)
-        self._tell_end(cell.run, error, metrics)
+        self._tell_end(cell, cell.run, error, metrics)
         for outer in stack:
             outer.spoke_mono = time.monotonic()
 
@@ -181,13 +181,15 @@ class CellWatcher:
         seconds = self._knocker.settings.auto
         return seconds is not None and now - cell.spoke_mono >= seconds
 
-    def _tell_end(self, run: Run, error: Optional[BaseException], metrics: Mapping[str, Metric]) -> None:
+    def _tell_end(
+        self, cell: OpenCell, run: Run, error: Optional[BaseException], metrics: Mapping[str, Metric]
+    ) -> None:
         if error is None or (isinstance(error, SystemExit) and not error.code):
             run.finish(metrics)
         elif interrupts.is_one(error):
             run.interrupt(metrics)
         else:
-            run.fail(describe(error), metrics)
+            run.fail(describe(error, with_source=cell.rules["with_source"]), metrics)
 
     def _error(self, cell: OpenCell, result: Any) -> Optional[BaseException]:
         """What ended the cell, also where a magic showed the traceback and kept the error to itself."""

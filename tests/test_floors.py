@@ -15,14 +15,14 @@ PACKAGE = Path(knock_magic.__file__).parent
 
 # From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
 FLOORS = (
-    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "metrics", "tracebacks", "runs"),
-    ("folders", "settings"),
-    ("template",),
+    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks", "runs"),
+    ("folders", "private_file", "settings_file", "notebook_secrets", "settings"),
+    ("template", "own_templates"),
     ("channels.base", "channels", "channels.*"),
     ("retry", "death", "launch", "watch", "slate", "outbox", "delivery", "courier", "sidecar"),
-    ("options", "knocker"),
+    ("options", "configuration", "knocker"),
     ("head", "interrupts", "watcher"),
-    ("magics", "extension", "demo", "cli"),
+    ("preview", "magics", "extension", "demo", "cli"),
     ("_knock", "__main__", "__init__"),
 )
 ORDER = [name for floor in FLOORS for name in floor]

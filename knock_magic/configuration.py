@@ -1,0 +1,246 @@
+"""`Configuration`: all that is set in this process, from every source, and the way back into the settings file.
+
+The file and the secrets of Colab or Kaggle are read where the person waits for it: at the start, and when they
+choose a channel or a template. In between, and so in every hook, only what was read is looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set, Tuple, Type
+
+from traitlets import Bool, List as ListTrait, Unicode
+
+from knock_magic import channels, folders, language, own_templates
+from knock_magic.channels.base import Channel
+from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
+from knock_magic.notebook_secrets import NotebookSecrets
+from knock_magic.own_templates import Own
+from knock_magic.settings import Duration, Language, Settings, Sources
+from knock_magic.settings_file import SettingsFile, plain
+from knock_magic.template import BUILT_IN, STANDARD, Choice
+
+Say = Callable[[str], None]
+
+
+class Knock(Settings):
+    """The settings that belong to no channel."""
+
+    to = ListTrait(Unicode(), help="Channels to knock on.").tag(config=True, ko="알림을 보낼 채널")
+    auto = Duration(60.0, help="Knock for every cell that ran at least this long; off: only when asked.").tag(
+        config=True, ko="이보다 오래 걸린 셀은 모두 알림, off면 요청할 때만"
+    )
+    template = Unicode(STANDARD, help=f"Message template: {', '.join(BUILT_IN)}, or one of your own.").tag(
+        config=True, ko=f"메시지 템플릿: {', '.join(BUILT_IN)} 또는 직접 만든 것"
+    )
+    lang = Language(help="Language of messages and errors; empty: the locale's.").tag(
+        config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
+    )
+    disable = Bool(False, help="Load, but neither watch nor knock.").tag(
+        config=True, ko="불러오되 지켜보지도 알리지도 않음"
+    )
+
+    @classmethod
+    def unknown(cls, name: str, written: str) -> SettingsError:
+        if name not in channels.names():
+            return super().unknown(name, written)
+        return SettingsError(
+            f'{written} belongs under "channels": {{"channels": {{"{name}": {{..}}}}}}. It is ignored.',
+            f'{written} 설정은 "channels" 아래에 있어야 해요: {{"channels": {{"{name}": {{..}}}}}}. 그래서 쓰지 않아요.',
+        )
+
+
+class Configuration:
+    """What is set; a complaint about any of it is said once.
+
+    Args:
+        sources: the environment and IPython's config.
+        say: how a complaint reaches the user.
+    """
+
+    def __init__(self, sources: Sources, say: Say) -> None:
+        self._say = say
+        self._said: Set[str] = set()
+        self._secrets = NotebookSecrets()
+        self._file = SettingsFile(folders.settings_folder(sources.environ))
+        self._channels: Dict[str, Channel] = {}
+        self.sources = dataclasses.replace(sources, file_name=self._file.shown, secrets=self._secrets.values)
+        self.templates: Dict[str, Own] = {}
+        problems = self._read_file()
+        self.general, wrong = read_general(self.sources)
+        if not self.general.disable:
+            problems += self._ask_at_the_start()
+            self.general, wrong = read_general(self.sources)
+        language.use(self.general.lang)
+        self._complain([*problems, *wrong, *stray_variables(sources.environ)])
+        self.usable_template(self.general.template)
+        self._complain(self.faults_of(self.general.template))
+
+    @property
+    def file_name(self) -> str:
+        """The settings file, as its owner calls it."""
+        return self._file.shown
+
+    def save(self, name: str, value: Any) -> List[str]:
+        """Keep the general setting `name` in the settings file; what wins over the file here, as it is written.
+
+        Raises:
+            SettingsError: the file can't be changed.
+        """
+
+        def change(data: Dict[str, Any]) -> None:
+            data[name] = value
+
+        self._file.update(change)
+        without_file = dataclasses.replace(self.sources, file={})
+        return [written for each, written, _ in Knock.written(without_file) if each == name]
+
+    # Reading.
+
+    def refresh(self, names: Sequence[str] = ()) -> None:
+        """Read the own templates, and the settings of the channels `names`, once more from all sources."""
+        problems = self._read_file()
+        for name in names:
+            self._channels.pop(name, None)
+        problems += self._secrets.fetch(each for name in names for each in self._unset(channels.find(name)))
+        self._complain(problems)
+
+    def _read_file(self) -> List[SettingsError]:
+        data, problems = self._file.read()
+        self.sources = dataclasses.replace(self.sources, file=data)
+        self.templates, wrong = own_templates.read(data.get("templates", {}), self._file.misfit)
+        strays = [name for name in data.get("channels", {}) if name not in channels.names()]
+        return [*problems, *wrong, *(_no_channel(f"{self.file_name}: channels.{plain(name)}", name) for name in strays)]
+
+    def _ask_at_the_start(self) -> List[SettingsError]:
+        """Ask for the secrets of what is in use; who keeps `to` there may keep more of the general ones there."""
+        problems: List[SettingsError] = []
+        if not self.general.to:
+            problems = self._secrets.fetch([Knock.env_name("to")])
+            if self._secrets.values:
+                problems += self._secrets.fetch(self._unset(Knock))
+                self.general, _ = read_general(self.sources)
+        if problems:
+            return problems
+        known = [name for name in self.general.to or self.mentioned() if name in channels.names()]
+        return self._secrets.fetch(variable for name in known for variable in self._unset(channels.find(name)))
+
+    def _unset(self, settings: Type[Settings]) -> List[str]:
+        """The variables of `settings` that neither the environment nor IPython's config sets, which are stronger."""
+        stronger = dataclasses.replace(self.sources, file={}, secrets={})
+        is_set = {name for name, _, _ in settings.written(stronger)}
+        return [settings.env_name(name) for name in settings.fields() if name not in is_set]
+
+    def _complain(self, problems: Iterable[KnockError]) -> None:
+        for text in map(str, problems):
+            if text not in self._said:
+                self._said.add(text)
+                self._say(text)
+
+    # Channels.
+
+    def channel(self, name: str) -> Channel:
+        """The channel `name` with its settings; raises `UsageError` where there is none of that name."""
+        if name not in self._channels:
+            found, problems = channels.find(name).read(self.sources)
+            assert isinstance(found, Channel)
+            self._complain([*problems, *strays_of(found, self.sources.environ)])
+            self._channels[name] = found
+        return self._channels[name]
+
+    def mentioned(self) -> List[str]:
+        """The channels that any source sets something of."""
+        in_file = self.sources.file.get("channels", {})
+        in_environment = {owner_of(variable) for variable in self.sources.environ}
+        # The class is looked at only where something could be set: an import each would slow the loading.
+        in_config = {str(section).lower() for section in self.sources.config}
+        return [
+            name
+            for name in channels.names()
+            if in_file.get(name) or name in in_environment or name.replace("_", "") in in_config
+        ]
+
+    # Templates.
+
+    def template_names(self) -> List[str]:
+        """The templates there are: the built-in ones, then the person's own."""
+        return [*BUILT_IN, *self.templates]
+
+    def template(self, name: str) -> Choice:
+        """The template `name` as rules carry it; raises `UsageError` where there is none of that name."""
+        if name in BUILT_IN:
+            return name
+        if name in self.templates:
+            return {"name": name, "texts": self.templates[name]}
+        known = self.template_names()
+        hint_en, hint_ko = did_you_mean(name, known)
+        raise UsageError(
+            f"no template is called {name[:40]!r}.{hint_en} There are: {', '.join(known)}.",
+            f"{name[:40]!r} 템플릿은 없어요.{hint_ko} 쓸 수 있는 템플릿: {', '.join(known)}.",
+        )
+
+    def usable_template(self, name: str) -> Choice:
+        """The template `name`, or the standard one where there is none of that name, which is said once."""
+        try:
+            return self.template(name)
+        except UsageError as problem:
+            en, ko = problem.texts["en"], problem.texts["ko"]
+            self._complain([UsageError(f"{en} {STANDARD} is used.", f"{ko} 대신 {STANDARD} 템플릿을 써요.")])
+            return STANDARD
+
+    def faults_of(self, name: str) -> List[SettingsError]:
+        """What is wrong in the texts of the template `name`."""
+        return own_templates.check(name, self.templates.get(name, {}))
+
+
+def read_general(sources: Sources) -> Tuple[Knock, List[SettingsError]]:
+    """The general settings, and what of them could not be taken."""
+    found, problems = Knock.read(sources)
+    assert isinstance(found, Knock)
+    return found, problems
+
+
+def _no_channel(written: str, name: str) -> SettingsError:
+    hint_en, hint_ko = did_you_mean(name, channels.names())
+    known = ", ".join(channels.names())
+    return SettingsError(
+        f"{written} is no channel, and is ignored.{hint_en} There are: {known}.",
+        f"{written}: 없는 채널이라 쓰지 않아요.{hint_ko} 쓸 수 있는 채널: {known}.",
+    )
+
+
+# The environment. It is everybody's, so only what surely or nearly has a name of ours is complained of.
+
+PREFIX = "KNOCK_"
+NEAR = 0.8
+
+
+def owner_of(variable: str) -> str:
+    """The channel whose settings begin like `variable`; the longest name wins, as in ``KNOCK_LINE_WORKS_URL``."""
+    rest = variable[len(PREFIX) :].lower() if variable.startswith(PREFIX) else ""
+    return max((name for name in channels.names() if rest.startswith(f"{name}_")), key=len, default="")
+
+
+def strays_of(channel: Channel, environ: Mapping[str, str]) -> List[SettingsError]:
+    """The variables in `environ` that begin like those of `channel` and set nothing."""
+    own = {channel.env_name(name) for name in channel.fields()}
+    strays = [variable for variable in sorted(environ) if owner_of(variable) == channel.key and variable not in own]
+    return [channel.unknown(variable[len(PREFIX) + len(channel.key) + 1 :], variable) for variable in strays]
+
+
+def stray_variables(environ: Mapping[str, str]) -> List[SettingsError]:
+    """The variables in `environ` that are nearly one of ours."""
+    own = [*Knock.fields(), "home"]
+    found = []
+    for variable in sorted(environ):
+        rest = variable[len(PREFIX) :].lower()
+        if not variable.startswith(PREFIX) or rest in own or owner_of(variable):
+            continue
+        hints = did_you_mean(rest, own, NEAR)
+        if not hints[0]:
+            hints = did_you_mean(rest.partition("_")[0], channels.names(), NEAR)
+        if hints[0]:
+            found.append(
+                SettingsError(f"{variable} sets nothing.{hints[0]}", f"{variable}: 없는 설정이에요.{hints[1]}")
+            )
+    return found

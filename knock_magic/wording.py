@@ -1,0 +1,168 @@
+"""The words of messages, in each language: icons, outcomes, notes, causes, and the built-in templates.
+
+Korean is written so that nothing has to agree with the last sound of a name, which can be in any script.
+"""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+Words = Mapping[str, Mapping[str, str]]
+
+ICONS = {
+    "finished": "✅",
+    "failed": "❌",
+    "interrupted": "✋",
+    "died": "💀",
+    "stalled": "⏸️",
+    "progress": "⏳",
+    "started": "▶️",
+    "message": "💬",
+    "test": "🔔",
+    "warning": "⚠️",
+}
+
+OUTCOME_WORDS: Words = {
+    "en": {
+        "finished": "finished",
+        "failed": "failed",
+        "interrupted": "was interrupted",
+        "died": "died with its kernel",
+        "stalled": "has stalled",
+        "progress": "is going on",
+        "started": "started",
+        "message": "",
+        "test": "knocks: this channel works",
+        "warning": "needs a look",
+    },
+    "ko": {
+        "finished": "끝났어요",
+        "failed": "실패했어요",
+        "interrupted": "중단됐어요",
+        "died": "커널이 죽어서 멈췄어요",
+        "stalled": "멈춰 있어요",
+        "progress": "진행 중이에요",
+        "started": "시작했어요",
+        "message": "",
+        "test": "알림이 잘 도착했어요",
+        "warning": "확인이 필요해요",
+    },
+}
+
+# Words that say more than the outcome alone; the keys are `Event.note`.
+NOTES: Words = {
+    "en": {
+        "stopped": "was stopped by you",
+        "early": "was ended early",
+        "lost": "was lost with its machine",
+        "again": "is going again",
+        "killed": "was killed",
+        "scheduler": "was stopped by the scheduler",
+        "aside": "is put aside",
+        "expired": "could not be reached for a day",
+    },
+    "ko": {
+        "stopped": "직접 멈췄어요",
+        "early": "일찍 끝냈어요",
+        "lost": "컴퓨터가 꺼지면서 끊겼어요",
+        "again": "다시 진행 중이에요",
+        "killed": "강제로 종료됐어요",
+        "scheduler": "스케줄러가 멈췄어요",
+        "aside": "채널로는 당분간 보내지 않아요",
+        "expired": "채널로 하루 동안 보내지 못했어요",
+    },
+}
+
+# What the causes of a death mean; the keys are `ErrorInfo.type`.
+CAUSES: Words = {
+    "en": {
+        "OOM": "the machine ran out of memory",
+        "SIGKILL": "killed from outside, or for want of memory",
+        "SIGSEGV": "a crash in native code",
+        "SIGABRT": "native code gave up",
+        "SIGTERM": "asked to end",
+        "ExitCode": "the process ended by itself",
+        "unknown": "nobody saw why",
+    },
+    "ko": {
+        "OOM": "메모리가 부족했어요",
+        "SIGKILL": "밖에서 강제 종료됐거나 메모리가 부족했어요",
+        "SIGSEGV": "네이티브 코드에서 충돌이 났어요",
+        "SIGABRT": "네이티브 코드가 스스로 중단했어요",
+        "SIGTERM": "종료 요청을 받았어요",
+        "ExitCode": "프로세스가 스스로 끝났어요",
+        "unknown": "이유는 알 수 없어요",
+    },
+}
+
+# The first line of the built-in templates, by what the time in it means.
+HEADLINES: Words = {
+    "en": {
+        "over": "$icon $name $outcome · $duration",
+        "going": "$icon $name $outcome · $duration so far",
+        "no run": "$icon $name $outcome",
+    },
+    "ko": {
+        "over": "$icon $name $outcome · $duration",
+        "going": "$icon $name $outcome · 시작한 지 $duration",
+        "no run": "$icon $name $outcome",
+    },
+}
+
+# What follows it. The short template goes on in the same line.
+BODIES: Words = {
+    "en": {
+        "short": " · $metrics · $progress · about $eta left · $error",
+        "standard": "\n$progress · about $eta left\n$metrics\n$error",
+        "detailed": "\n$progress · about $eta left\n$metrics\n$error\n"
+        "Started $started · ended $ended\nNotebook $notebook\nHost $host · user $user",
+    },
+    "ko": {
+        "short": " · $metrics · $progress · 약 $eta 남음 · $error",
+        "standard": "\n$progress · 약 $eta 남음\n$metrics\n$error",
+        "detailed": "\n$progress · 약 $eta 남음\n$metrics\n$error\n"
+        "시작 $started · 끝 $ended\n노트북 $notebook\n서버 $host · 사용자 $user",
+    },
+}
+
+# What is always told, below the text of any template.
+LINES: Words = {
+    "en": {
+        "ranks": "On {ranks}.",
+        "more": "{count} more like this one.",
+        "more of": "{count} more before this one: {names}",
+        "slept": "The machine slept for {span} meanwhile.",
+        "late": "Sent {span} late.",
+        "maybe twice": "You may have this one already.",
+        "given up": "Not delivered: {name}",
+        "step": "step {step}",
+    },
+    "ko": {
+        "ranks": "{ranks}에서 일어났어요.",
+        "more": "이런 일이 {count}번 더 있었어요.",
+        "more of": "이 알림 전에 {count}건이 더 있었어요: {names}",
+        "slept": "그사이 컴퓨터가 {span} 동안 절전 상태였어요.",
+        "late": "{span} 늦게 보냈어요.",
+        "maybe twice": "이미 받은 알림일 수 있어요.",
+        "given up": "보내지 못한 알림: {name}",
+        "step": "{step}단계",
+    },
+}
+
+# What is wrong with a template of the person's own.
+FAULTS: Words = {
+    "en": {
+        "broken": "The template {name} has an error in line {line}, column {column}: "
+        "after $ comes a name; a dollar itself is $$.",
+        "unknown": "The template {name} has names that do not exist: {names}.",
+        "empty": "The template {name} leaves nothing to say here.",
+        "none": "There is no template called {name}.",
+    },
+    "ko": {
+        "broken": "템플릿 {name}의 {line}번째 줄 {column}번째 글자에 오류가 있어요. "
+        "$ 뒤에는 이름이 와야 하고, 달러 기호는 $$로 써요.",
+        "unknown": "템플릿 {name}에 없는 이름이 있어요: {names}.",
+        "empty": "템플릿 {name}에는 이럴 때 보낼 말이 없어요.",
+        "none": "{name} 템플릿은 없어요.",
+    },
+}
