@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Terminal colours, cursor moves, titles and links (ECMA-48), bounded so that no input is slow.
 _ANSI = re.compile(

@@ -17,10 +17,9 @@ time grows with the length of a text and not with its square.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 import re
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from knock_magic import suspects
 from knock_magic.cleaning import ELLIPSIS, clean
@@ -134,7 +133,9 @@ def _redacted_metric(name: str, value: Metric, redact: Redact) -> Tuple[str, Met
 
 # Known secrets.
 
-_NAMES = re.compile(r"TOKEN(?!IZ)|KEY|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|WEBHOOK|KNOCK_\w{1,64}URL", re.IGNORECASE)
+_NAMES = re.compile(
+    r"TOKEN(?!IZ)|KEY|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|WEBHOOK|KNOCK_\w{1,64}URL", re.IGNORECASE
+)
 _SURELY = re.compile(r"SECRET|PASS", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[\d.,:/%eE+-]{1,40}")
 _FILE = re.compile(
@@ -155,35 +156,43 @@ def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
 
 def parts_of_address(address: str) -> Iterator[str]:
     """What of an address can be the key in it; libraries also print it without scheme and host."""
-    try:
-        parts = urlsplit(address if "://" in address else "")
-        found = [parts.password or "", parts.path, f"{parts.path}?{parts.query}", parts.fragment]
-        found += [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
-    except ValueError:
-        return
-    for part in found:
-        is_word = part.strip("/?").isalpha() and part.islower()  # "services", "webhooks"
+    rest = address.partition("://")[2]
+    host, slash, path = rest.partition("/")
+    for part in (slash + path, *_SIGNS.split(host.rpartition("@")[0]), *_SIGNS.split(path)):
+        is_word = part.strip("/").isalpha() and part.islower()  # "services", "webhooks"
         if len(part) >= (16 if is_word else 8) and not _NUMBER.fullmatch(part):
             yield part
 
 
+_SIGNS = re.compile("[/?&=#:;]")
+
+
 def forms_of(secret: str) -> Set[str]:
     """`secret` as it is, and as a URL, JSON, a repr and base64 write it."""
-    quoted = quote(secret, safe="")
-    lower = re.sub("%..", lambda match: match[0].lower(), quoted)
+    data = secret.encode("utf-8")
+    quoted = [_quoted(data, spared) for spared in (b"", b"/", b" ")]  # whole, in a path, in a form
     return {
         secret,
-        *(quoted, lower, quote(secret), quote_plus(secret)),
+        *(each.replace(" ", "+") for each in quoted),
+        *(re.sub("%..", lambda match: match[0].lower(), each) for each in quoted[:1]),
         *(json.dumps(secret)[1:-1], repr(secret)[1:-1]),
-        *_in_base64(secret.encode("utf-8")),
+        *_in_base64(data),
     }
+
+
+def _quoted(data: bytes, spared: bytes) -> str:
+    """`data` with % and two digits for all but `spared` and what is never quoted (RFC 3986, 2.3)."""
+    return "".join(chr(byte) if byte in spared or byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
+
+
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
     """What `data` leads to in base64, whatever stands before and behind it (``user:password``)."""
     for before, skipped in ((0, 0), (1, 2), (2, 3)):  # characters that share bits with the bytes before
         whole = (before + len(data)) * 8 // 6
-        written = base64.b64encode(bytes(before) + data).decode("ascii")[skipped:whole]
+        written = binascii.b2a_base64(bytes(before) + data, newline=False).decode("ascii")[skipped:whole]
         yield written
         yield written.replace("+", "-").replace("/", "_")
 
