@@ -148,6 +148,10 @@ class Configuration:
             self._channels[name] = found
         return self._channels[name]
 
+    def secrets(self) -> List[str]:
+        """The secrets of the channels that were looked at so far."""
+        return [secret for channel in list(self._channels.values()) for secret in channel.secrets()]
+
     def mentioned(self) -> List[str]:
         """The channels that any source sets something of."""
         in_file = self.sources.file.get("channels", {})

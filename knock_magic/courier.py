@@ -221,10 +221,13 @@ class Courier:
         return os.getppid() != self._parent or death.is_dead(self._parent, DYING_S)
 
     def _run_of_cell(self, started_at: float, started_mono: float, number: int, source: str) -> Line:
+        from knock_magic.redaction import Redactor  # up to a megabyte, which only long and deadly cells are worth
+
+        secrets = self._hello["secrets"]
         event = dict(
             self._hello["event"],
             run=str(uuid.uuid4()),
-            name=name_of(source),
+            name=Redactor(os.environ, lambda: secrets).text(name_of(source)),
             started_at=started_at,
             execution_count=number if number >= 0 else None,
         )

@@ -12,12 +12,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, outbox, rules, runs
+from knock_magic import folders, language, outbox, private_file, rules, runs
 from knock_magic.channels.base import Channel
+from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
 from knock_magic.errors import KnockError, SettingsError
 from knock_magic.event import Event, Picture
 from knock_magic.options import Options
+from knock_magic.redaction import Redactor
 from knock_magic.settings import Sources
 from knock_magic.sidecar import Sidecar
 from knock_magic.template import WITH_SOURCE, Message, render
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 FALLBACK = "notebook"
 KEY_FILE = "fingerprint.key"
+KEY_BYTES = 32
+KEY_SECONDS = 1.0  # another process needs milliseconds to make the key
+NAME_LIMIT = 200  # characters, of a text in the history
 
 Show = Callable[[Message], None]
 Say = Callable[[str], None]
@@ -61,9 +66,12 @@ class Knocker:
         notebook: Callable[[], Optional[str]] = lambda: None,
     ) -> None:
         self._show = show
-        self._say = say
+        # What the person is told goes through it too: a notebook's outputs are saved, and shared.
+        self.redactor = Redactor(sources.environ)
+        self._say: Say = lambda text: say(self.redactor.text(text))
         self.notebook = notebook
-        self.configuration = Configuration(sources, say)
+        self.configuration = Configuration(sources, self._say)
+        self.redactor = Redactor(sources.environ, self.configuration.secrets)
         self.settings = self.configuration.general
         self._sources = self.configuration.sources
         self._refused: Set[str] = set()
@@ -179,13 +187,20 @@ class Knocker:
 
     def _key(self) -> bytes:
         if not hasattr(self, "_read_key"):
-            self._read_key = fingerprint_key(os.path.dirname(self.outbox_path))
+            try:
+                self._read_key = fingerprint_key(os.path.dirname(self.outbox_path))
+            except (OSError, SettingsError) as problem:
+                # Good for as long as this process lives; where there is no folder to write in, the outbox says so.
+                self._read_key = os.urandom(KEY_BYTES)
+                if isinstance(problem, SettingsError):
+                    self.trouble.append(str(problem))
         return self._read_key
 
     # The way of an event.
 
     def begin(self, event: Event, about: Mapping[str, Any], started_mono: float) -> None:
         """A run has begun."""
+        event = self.redactor.event(event)
         line = {"op": "open", "event": event.to_json(), "rules": self._outside(about), "mono": started_mono}
         self.sidecar.open(event.run, line)
         if "started" in about["on"]:
@@ -193,6 +208,7 @@ class Knocker:
 
     def tell(self, event: Event, about: Mapping[str, Any]) -> None:
         """Pass `event` on to everybody its rules name."""
+        event = self.redactor.event(event)
         data = event.to_json()
         line = {"op": "tell", "event": data, "rules": self._outside(about)}
         if event.event == "progress":
@@ -209,7 +225,7 @@ class Knocker:
         now = time.time()
         event = Event(
             event=kind,
-            name=text if kind == "message" else "knock",
+            name=one_line(text, NAME_LIMIT) if kind == "message" else "knock",
             text=text,
             picture=picture,
             started_at=now,
@@ -251,6 +267,7 @@ class Knocker:
             "outboxes": []
             if not to_a_process
             else [self.outbox_path, outbox.path_in(folders.runtime_folder(self._sources.environ))],
+            "secrets": self.configuration.secrets(),  # a cell that dies is named by who outlives it
             "sys_path": sys_path,
             "event": event.to_json(),
         }
@@ -335,21 +352,28 @@ def _warning(answer: Mapping[str, Any]) -> str:
 
 
 def fingerprint_key(state_folder: str) -> bytes:
-    """The random key of this user's fingerprints; one that lasts as long as the process where no file can be kept."""
+    """The random key of this user's fingerprints, made if there is none.
+
+    Raises:
+        OSError: it can't be kept there.
+        SettingsError: nor can it be used, since it is a link, another's, or open to others.
+    """
     path = os.path.join(state_folder, KEY_FILE)
+    key = _read_key(path)
+    if len(key) != KEY_BYTES:
+        with private_file.locked(path, KEY_SECONDS):
+            key = _read_key(path)
+            if len(key) != KEY_BYTES:
+                key = os.urandom(KEY_BYTES)
+                private_file.write(path, key)
+    return key
+
+
+def _read_key(path: str) -> bytes:
     try:
-        folders.make_private(state_folder)
-        try:
-            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(fd, "wb") as file:
-                file.write(os.urandom(32))
-        with open(path, "rb") as file:
-            return file.read() or os.urandom(32)
-    except OSError:
-        return os.urandom(32)
+        return private_file.read(path)
+    except FileNotFoundError:
+        return b""
 
 
 _knocker: Optional[Knocker] = None

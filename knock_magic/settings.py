@@ -206,6 +206,11 @@ class Settings(HasTraits):
         needed = (name for name, trait in self.fields().items() if trait.metadata.get("required"))
         return [self.env_name(name) for name in needed if not getattr(self, name)]
 
+    def secrets(self) -> List[str]:
+        """The values that no text may show."""
+        found = (getattr(self, name) for name, trait in self.fields().items() if isinstance(trait, Secret))
+        return [value for value in found if value]
+
     def values(self) -> Dict[str, Any]:
         """Every setting as plain JSON, secrets included: for the pipes only, never for a file or a screen."""
         return {name: getattr(self, name) for name in self.fields()}

@@ -15,7 +15,7 @@ PACKAGE = Path(knock_magic.__file__).parent
 
 # From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
 FLOORS = (
-    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks", "runs"),
+    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks", "suspects", "redaction", "runs"),
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings"),
     ("template", "own_templates"),
     ("channels.base", "channels", "channels.*"),
