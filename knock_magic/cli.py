@@ -3,37 +3,81 @@
 from __future__ import annotations
 
 import argparse
-from typing import List, Optional, Sequence
+import json
+import os
+import shutil
+import sys
+import time
+from typing import Callable, Dict, List, NoReturn, Optional, Sequence
 
-from knock_magic import __version__, knocker, magics
-from knock_magic.errors import KnockError
+from knock_magic import __version__, history, knocker, messages, options, shell, status
+from knock_magic.durations import parse_duration
+from knock_magic.errors import KnockError, UsageError, did_you_mean
 from knock_magic.language import pick
 
 ANSWER_SECONDS = 30.0
+INTERRUPTED = 130  # 128 and SIGINT, as a shell says it
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Do what `arguments` say; 0 when it worked, 1 when it did not, 2 when it could not be understood."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
-    if not chosen.command:
-        parser.print_help()
-        return 2
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Korean is no reason to fail
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(_COMMANDS[chosen.command](chosen))
+        return _do(words)
     except KnockError as problem:
         knocker.say_on_stderr(str(problem))
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:  # `knock history | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _do(words: List[str]) -> int:
+    parser = _parser()
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command and command not in _COMMANDS:
+        raise _unknown(command)
+    own = words[1:] if words[:1] == [command] else []
+    ours = own[: own.index("--")] if "--" in own else own
+    if command in ("run", "history") and not {"-h", "--help"} & set(ours):
+        # These take words and options in any order, as their like in a notebook do, and a whole command.
+        return shell.main(own) if command == "run" else _history(own)
+    chosen = parser.parse_args(words)
+    if not command:
+        parser.print_help()
+        return 2
+    return _COMMANDS[command](chosen)
+
+
+def _unknown(command: str) -> UsageError:
+    hint_en, hint_ko = did_you_mean(command, _COMMANDS)
+    known = ", ".join(_COMMANDS)
+    return UsageError(
+        f"knock {command[:40]} is no command.{hint_en} There are: {known}.",
+        f"knock {command[:40]} 명령은 없어요.{hint_ko} 쓸 수 있는 명령: {known}",
+    )
+
+
+# The commands.
 
 
 def _send(chosen: argparse.Namespace) -> int:
     door = knocker.current()
-    names = _named(chosen.to)
+    names = messages.named(chosen.to)
     for name in names:
         door.ready(name)
-    event = door.send(" ".join(chosen.text), names)
+    picture, text = messages.attached(" ".join(chosen.text), chosen.picture)
+    event = door.send(text, names, picture=picture)
+    if picture:
+        messages.say_who_leaves_it_out(door, event, names or door.in_use())
+    if status.muted_line(door):
+        knocker.say_on_stderr(status.muted_line(door))
+        return 0
     results = door.results(event, names or door.in_use(), ANSWER_SECONDS)
     for name, result in results.items():
         if result is None:
@@ -46,13 +90,44 @@ def _send(chosen: argparse.Namespace) -> int:
 def _test(chosen: argparse.Namespace) -> int:
     door = knocker.current()
     names = chosen.channel or list(door.in_use())
-    results = magics.test(door, names)
+    results = messages.test(door, names)
     print("\n".join(line for line, _ in results))
     return 0 if all(good for _, good in results) else 1
 
 
+def _history(words: Sequence[str]) -> int:
+    query = history.parse(words)
+    found = history.History(knocker.current().outbox_paths)
+    entries = found.entries(query)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if query.as_json:
+        readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        print(json.dumps([entry.to_json() for entry in entries], ensure_ascii=not readable, indent=2))
+    elif not entries:
+        print(history.nothing(query))
+    elif query.run and len(entries) == 1:
+        print(history.detail(entries[0], found.said_of(entries[0].run)).as_text(width))
+    else:
+        print(history.table(entries).as_text(width))
+    return 0
+
+
+def _mute(chosen: argparse.Namespace) -> int:
+    door = knocker.current()
+    if chosen.span:
+        door.mute(0.0 if chosen.span == "off" else time.time() + parse_duration(chosen.span))
+    print(status.muted_line(door) or status.not_muted())
+    return 0
+
+
+def _unmute(chosen: argparse.Namespace) -> int:
+    knocker.current().mute(0.0)
+    print(status.not_muted())
+    return 0
+
+
 def _channels(chosen: argparse.Namespace) -> int:
-    print("\n".join(magics.channel_lines(knocker.current())))
+    print("\n".join(status.channel_lines(knocker.current())))
     return 0
 
 
@@ -62,11 +137,33 @@ def _demo(chosen: argparse.Namespace) -> int:
     return demo.main()
 
 
-_COMMANDS = {"send": _send, "test": _test, "channels": _channels, "demo": _demo}
+def _elsewhere(chosen: argparse.Namespace) -> int:
+    raise AssertionError("main() does this one before the parser")
+
+
+_COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _elsewhere,
+    "send": _send,
+    "test": _test,
+    "history": _elsewhere,
+    "mute": _mute,
+    "unmute": _unmute,
+    "channels": _channels,
+    "demo": _demo,
+}
+
+
+# What they take.
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line in the reader's language, like every other error."""
+        raise UsageError(f"{message}. See {self.prog} --help.", f"{message}. {self.prog} --help를 참고해 주세요.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="knock",
         description=pick(
             {"en": "Know how your training is doing, wherever you are.", "ko": "어디에 있든 학습 소식을 알려 드려요."}
@@ -75,25 +172,48 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"knock_magic {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    send = commands.add_parser("send", help=pick({"en": "knock with a text", "ko": "글 보내기"}), allow_abbrev=False)
+
+    def add(name: str, en: str, ko: str, usage: Optional[str] = None, epilog: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=pick({"en": en, "ko": ko}),
+            description=pick({"en": en, "ko": ko}),
+            usage=usage,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    add(
+        "run",
+        "run a command, and knock when it is over",
+        "명령을 실행하고 끝나면 알리기",
+        "knock run [NAME ...] [OPTIONS] -- COMMAND",
+        options.usage(without=("show",)),
+    )
+    send = add("send", "knock with a text", "글 보내기")
     send.add_argument("text", nargs="+", help=pick({"en": "what to say", "ko": "보낼 글"}))
     send.add_argument(
         "--to", default="", help=pick({"en": "channels, e.g. slack,kakao", "ko": "채널, 예: slack,kakao"})
     )
-    test = commands.add_parser(
-        "test", help=pick({"en": "send a test knock", "ko": "시험 알림 보내기"}), allow_abbrev=False
-    )
+    send.add_argument("--picture", metavar="FILE", help=pick({"en": "an image to send along", "ko": "함께 보낼 그림"}))
+    test = add("test", "send a test knock", "시험 알림 보내기")
     test.add_argument(
         "channel",
         nargs="*",
         help=pick({"en": "channels; default: those in use", "ko": "채널, 기본값은 사용 중인 채널"}),
     )
-    commands.add_parser("channels", help=pick({"en": "the channels there are", "ko": "쓸 수 있는 채널"}))
-    commands.add_parser(
-        "demo", help=pick({"en": "real cells that knock, nothing to configure", "ko": "설정 없이 실제 셀로 알림 체험"})
+    add(
+        "history",
+        "the runs so far: the last N, or those whose name has these words",
+        "지금까지의 실행: 최근 N건, 또는 이름에 이 말이 들어간 것",
+        "knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]",
     )
+    mute = add(
+        "mute", "no knock from anywhere for a while; they stay in the history", "잠시 모든 알림 끄기, 기록에는 남아요"
+    )
+    mute.add_argument("span", nargs="?", help=pick({"en": "how long, e.g. 2h", "ko": "얼마 동안, 예: 2h"}))
+    add("unmute", "knock again", "다시 알리기")
+    add("channels", "the channels there are", "쓸 수 있는 채널")
+    add("demo", "real cells that knock, nothing to configure", "설정 없이 실제 셀로 알림 체험")
     return parser
-
-
-def _named(text: str) -> List[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

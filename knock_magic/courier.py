@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from knock_magic import death, dispatch, noise, retry, slate, watch
+from knock_magic import death, dispatch, mute, noise, retry, slate, watch
 from knock_magic.names import name_of
 from knock_magic.rules import ENDINGS, is_due
 from knock_magic.store import Store
@@ -186,8 +186,15 @@ class Courier:
     def _keep(self, event: Line, rules: Line) -> None:
         now = time.time()
         grouping, next_at = self._noise.place(event, rules, now)
-        addresses = self._addresses(rules["to"], event["event"]) if is_due(event, rules) else []
+        due = is_due(event, rules)
+        if due and self._is_muted(event, now):
+            due, rules = False, dict(rules, muted=True)
+        addresses = self._addresses(rules["to"], event["event"]) if due else []
         self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping)
+
+    def _is_muted(self, event: Line, now: float) -> bool:
+        """Whether the user wants no knock now; who tests a channel does."""
+        return event["event"] != "test" and now < mute.until(self._hello.get("mute", ""))
 
     def _addresses(self, to: List[str], kind: str = "") -> List[Tuple[str, str]]:
         """(channel, fingerprint) of those that can be sent to; what was put aside only gets a test."""

@@ -84,11 +84,12 @@ def cause(pid: int, oom_kills_before: int) -> Dict[str, Optional[str]]:
     if number == signal.SIGKILL and oom_kills() > oom_kills_before:
         return _info("OOM", "")
     if number:
-        return _info(_signal_name(number), "")
+        return _info(signal_name(number), "")
     return _info("ExitCode", str(status >> 8))
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """``SIGKILL`` for 9."""
     try:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 from knock_magic import head, knocker
 from knock_magic.channels.notebook import Notebook
+from knock_magic.completion import Completion
 from knock_magic.knocker import Knocker
 from knock_magic.magics import MAGIC, KnockMagics
 from knock_magic.settings import Sources
@@ -35,6 +36,7 @@ class Extension:
         self._knocker = Knocker(sources, show=show, notebook=lambda: notebook_path(os.environ, shell.user_ns))
         self._watcher = CellWatcher(shell, self._knocker)
         self._magics = KnockMagics(shell, self._knocker)
+        self._completion = Completion(shell, self._knocker, lambda: self._magics.commands)
         self._watches = not self._knocker.settings.disable
 
     def put_in(self) -> None:
@@ -44,6 +46,7 @@ class Extension:
         self._knocker.cells = self._watcher
         shell.input_transformers_cleanup.append(head.strip)
         shell.register_magics(self._magics)
+        self._completion.put_in()
         if self._watches:
             self._knocker.announce()
             shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
@@ -62,6 +65,7 @@ class Extension:
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop(MAGIC, None)
         shell.magics_manager.registry.pop(KnockMagics.__name__, None)
+        self._completion.take_out()
         shell.input_transformers_cleanup.remove(head.strip)
         if shell.extension_manager:
             shell.extension_manager.loaded.difference_update(NAMES)

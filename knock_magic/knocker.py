@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, outbox, private_file, rules, runs
+from knock_magic import folders, language, mute, outbox, private_file, rules, runs
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
@@ -82,6 +82,9 @@ class Knocker:
         self.last_results: Dict[str, Mapping[str, Any]] = {}
         self.trouble: Deque[str] = collections.deque(maxlen=20)
         self.outbox_path = outbox.path_in(folders.state_folder(sources.environ))
+        # Where the outbox is kept, and where instead if that can't be written.
+        self.outbox_paths = [self.outbox_path, outbox.path_in(folders.runtime_folder(sources.environ))]
+        self.mute_path = mute.path_in(os.path.dirname(self.outbox_path))
         self.sidecar = Sidecar(self._hello, self._hear)
         self.cells: Optional[CellWatcher] = None  # who watches the cells here, if any
 
@@ -249,6 +252,24 @@ class Knocker:
         here = {name: {"ok": True} for name in names if name not in outside}
         return {**here, **{name: self._results.get((event.id, name)) for name in outside}}
 
+    def mute(self, until: float) -> None:
+        """No knock for this user, wherever it comes from, before `until` (seconds since the epoch); 0 ends that.
+
+        What is kept back stays in the history; a line under the cell disturbs nobody, and is still shown.
+
+        Raises:
+            SettingsError: it can't be written down.
+        """
+        folder = os.path.dirname(self.mute_path)
+        try:
+            folders.make_private(folder)
+            private_file.write(self.mute_path, f"{until:.3f}".encode("ascii"))
+        except OSError as error:
+            raise SettingsError(
+                f"{folder} can't be written ({error.strerror}), so knocks can't be muted.",
+                f"{folder}에 쓸 수 없어서({error.strerror}) 알림을 끌 수 없어요.",
+            ) from None
+
     def close(self) -> None:
         """End: what is due is still delivered, by the courier."""
         self.sidecar.close()
@@ -264,9 +285,8 @@ class Knocker:
         return {
             "op": "hello",
             # A courier in this process dies with it; what it kept in a file would only seem to be in good hands.
-            "outboxes": []
-            if not to_a_process
-            else [self.outbox_path, outbox.path_in(folders.runtime_folder(self._sources.environ))],
+            "outboxes": self.outbox_paths if to_a_process else [],
+            "mute": self.mute_path,
             "secrets": self.configuration.secrets(),  # a cell that dies is named by who outlives it
             "sys_path": sys_path,
             "event": event.to_json(),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, Union
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from knock_magic import channels, options, outbox, preview
-from knock_magic.durations import parse_duration, say_duration
+from knock_magic import autoload, history, messages, options, preview, status
+from knock_magic.durations import parse_duration
 from knock_magic.errors import KnockError, UsageError, did_you_mean
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
-from knock_magic.settings import label_of
-from knock_magic.wording import OUTCOME_WORDS
+from knock_magic.tables import Card, Table
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 MAGIC = "knock"
-TEST_SECONDS = 30.0
 
 
 @magics_class
@@ -37,8 +37,17 @@ class KnockMagics(Magics):
             "template": self._template,
             "test": self._test,
             "send": self._send,
+            "history": self._history,
+            "mute": self._mute,
+            "unmute": self._unmute,
             "channels": self._channels,
+            "autoload": self._autoload,
         }
+
+    @property
+    def commands(self) -> List[str]:
+        """The words that may follow ``%knock``."""
+        return [name for name in self._commands if name]
 
     @line_cell_magic(MAGIC)  # type: ignore[arg-type,untyped-decorator,unused-ignore]  # IPython's hint is Never
     def knock(self, line: str, cell: str = "") -> None:
@@ -58,7 +67,7 @@ class KnockMagics(Magics):
     def _command(self, word: str) -> Callable[[str], None]:
         if word in self._commands:
             return self._commands[word]
-        known = [name for name in self._commands if name]
+        known = self.commands
         hint_en, hint_ko = did_you_mean(word, known)
         raise UsageError(
             f"%knock {word[:40]} is no command.{hint_en} "
@@ -70,7 +79,7 @@ class KnockMagics(Magics):
     # The commands.
 
     def _status(self, _: str) -> None:
-        print("\n".join(status(self._knocker)))
+        self._show(status.card(self._knocker))
 
     def _use(self, line: str) -> None:
         line, to_file, _ = flags(line)
@@ -89,7 +98,7 @@ class KnockMagics(Magics):
         line, to_file, _ = flags(line)
         if line:
             self._knocker.auto(None if line.lower() == "off" else parse_duration(line))
-        print(auto_line(self._knocker))
+        print(status.auto_line(self._knocker))
         if to_file:
             seconds = self._knocker.settings.auto
             print(saved(self._knocker, "auto", line or ("off" if seconds is None else f"{seconds:g}s")))
@@ -105,16 +114,69 @@ class KnockMagics(Magics):
 
     def _test(self, line: str) -> None:
         names = line.replace(",", " ").split() or list(self._knocker.in_use())
-        for text, _ in test(self._knocker, names):
+        for text, _ in messages.test(self._knocker, names):
             print(text)
 
     def _send(self, line: str) -> None:
         if not line:
             raise UsageError("%knock send needs a text.", "%knock send 뒤에 보낼 글을 적어 주세요.")
         self._knocker.send(options.unquoted(line))
+        self._say_if_muted()
+
+    def _history(self, line: str) -> None:
+        query = history.parse(options.words_of(line))
+        found = history.History(self._knocker.outbox_paths)
+        entries = found.entries(query)
+        if query.as_json:
+            print(json.dumps([entry.to_json() for entry in entries], ensure_ascii=False, indent=2))
+        elif not entries:
+            print(history.nothing(query))
+        elif query.run and len(entries) == 1:
+            self._show(history.detail(entries[0], found.said_of(entries[0].run)))
+        else:
+            self._show(history.table(entries))
+
+    def _mute(self, line: str) -> None:
+        if line == "off":
+            self._unmute("")
+            return
+        if line:
+            self._knocker.mute(time.time() + parse_duration(line))
+        print(status.muted_line(self._knocker) or status.not_muted())
+
+    def _unmute(self, _: str) -> None:
+        self._knocker.mute(0.0)
+        print(status.not_muted())
+
+    def _say_if_muted(self) -> None:
+        if status.muted_line(self._knocker):
+            print(status.muted_line(self._knocker))
 
     def _channels(self, _: str) -> None:
-        print("\n".join(channel_lines(self._knocker)))
+        print("\n".join(status.channel_lines(self._knocker)))
+
+    def _autoload(self, line: str) -> None:
+        assert self.shell is not None
+        assert self.shell.profile_dir is not None
+        folder = self.shell.profile_dir.startup_dir
+        if line not in ("", "on", "off"):
+            raise UsageError(
+                f"%knock autoload takes on or off, got {line[:40]!r}.",
+                f"%knock autoload 뒤에는 on이나 off를 적어 주세요. 받은 값: {line[:40]!r}",
+            )
+        if line == "on":
+            autoload.turn_on(folder)
+        elif line == "off":
+            autoload.turn_off(folder)
+        print(autoload.line(folder))
+
+    def _show(self, shown: Union[Card, Table]) -> None:
+        """As HTML where a notebook shows it, else as text."""
+        assert self.shell is not None
+        if hasattr(self.shell, "kernel"):
+            self.shell.display_pub.publish({"text/plain": shown.as_text(), "text/html": shown.as_html()})
+        else:
+            print(shown.as_text(shutil.get_terminal_size().columns))
 
 
 HELP = f"""Knock when a cell has ended, or do one of the commands.
@@ -129,72 +191,14 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
     %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it
     %knock test [CHANNEL...]        send a test knock and say what the channel answered
     %knock send TEXT                knock with a text; {{x}} and $x are replaced
+    %knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]   the runs so far
+    %knock mute 2h, unmute          no knock from anywhere for two hours; they stay in the history
     %knock channels                 the channels there are, and what each needs
+    %knock autoload on|off          load this in every later kernel, or no more
 
     use, auto and template are for this kernel; with --save also for every later one.
 """
 KnockMagics.knock.__doc__ = HELP  # type: ignore[assignment,unused-ignore]  # what `%knock?` shows
-
-
-def status(knocker: Knocker) -> List[str]:
-    """How things stand, in a few lines."""
-    names = knocker.in_use()
-    lines = [pick({"en": f"channels  {', '.join(names)}", "ko": f"채널   {', '.join(names)}"}), auto_line(knocker)]
-    for name in names:
-        last = knocker.last_results.get(name)
-        if last and not last["ok"]:
-            lines.append(f"{name}  {last['reason']}")
-    waiting = outbox.peek(knocker.outbox_path, "waiting")
-    now = time.time()
-    for row in waiting[:5]:
-        outcome = OUTCOME_WORDS[pick({"en": "en", "ko": "ko"})][row["event"]]
-        since = say_duration(now - row["happened_at"])
-        reason = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(
-            pick(
-                {
-                    "en": f"waiting   {row['name']} {outcome} → {row['channel']}, for {since}{reason}",
-                    "ko": f"대기   {row['name']} {outcome} → {row['channel']}, {since}째{reason}",
-                }
-            )
-        )
-    pid = knocker.sidecar.courier_pid
-    lines.append(
-        pick(
-            {
-                "en": f"courier   {f'running (pid {pid})' if pid else 'starts with the next cell'}; {len(waiting)} waiting",
-                "ko": f"전달   {f'동작 중 (pid {pid})' if pid else '다음 셀에서 시작해요'}, 대기 {len(waiting)}건",
-            }
-        )
-    )
-    return lines
-
-
-def auto_line(knocker: Knocker) -> str:
-    """The threshold, in a line."""
-    seconds = knocker.settings.auto
-    if seconds is None:
-        return pick({"en": f"auto      off: only {MARK} cells knock", "ko": f"자동   꺼짐, {MARK} 셀만 알려요"})
-    span = say_duration(seconds)
-    return pick(
-        {"en": f"auto      every cell that runs at least {span}", "ko": f"자동   {span} 이상 걸린 셀은 모두 알려요"}
-    )
-
-
-def channel_lines(knocker: Knocker) -> List[str]:
-    """Every channel with its state and its settings."""
-    lines = []
-    for name in channels.names():
-        channel = knocker.channel(name)
-        missing = channel.missing()
-        state = (
-            pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
-        )
-        lines.append(f"{name} ({pick(channel.label)}): {state}")
-        for trait_name, trait in channel.fields().items():
-            needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
-            lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
-    return lines
 
 
 def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
@@ -230,25 +234,3 @@ def saved(knocker: Knocker, name: str, value: Any) -> str:
             "ko": f"{where} 파일에 저장했어요." + (f" 다만 {stronger} 값이 우선해요." if stronger else ""),
         }
     )
-
-
-def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
-    """Send a test knock on `names`: what each channel answered within half a minute, and whether that was good."""
-    for name in names:
-        knocker.ready(name)
-    began = time.monotonic()
-    event = knocker.send("", names, kind="test")
-    answers = []
-    for name, result in knocker.results(event, names, TEST_SECONDS).items():
-        if result is None:
-            texts = {
-                "en": f"{name}: no answer yet; it is tried again.",
-                "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요.",
-            }
-        elif result["ok"]:
-            took = say_duration(time.monotonic() - began)
-            texts = {"en": f"{name}: arrived ({took}).", "ko": f"{name}: 도착했어요 ({took})."}
-        else:
-            texts = {"en": f"{name}: {result['reason']}"}
-        answers.append((pick(texts), bool(result and result["ok"])))
-    return answers

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 
 from knock_magic import knocker, pictures
+from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError
 from knock_magic.event import Event, Picture
 from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
+
+TEST_SECONDS = 30.0
 
 _said_without: Set[str] = set()
 
@@ -64,3 +68,25 @@ def say_who_leaves_it_out(door: Knocker, event: Event, names: Sequence[str]) -> 
                 }
             )
         )
+
+
+def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
+    """Send a test knock on `names`: what each channel answered within half a minute, and whether that was good."""
+    for name in names:
+        knocker.ready(name)
+    began = time.monotonic()
+    event = knocker.send("", names, kind="test")
+    answers = []
+    for name, result in knocker.results(event, names, TEST_SECONDS).items():
+        if result is None:
+            texts = {
+                "en": f"{name}: no answer yet; it is tried again.",
+                "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요.",
+            }
+        elif result["ok"]:
+            took = say_duration(time.monotonic() - began)
+            texts = {"en": f"{name}: arrived ({took}).", "ko": f"{name}: 도착했어요 ({took})."}
+        else:
+            texts = {"en": f"{name}: {result['reason']}"}
+        answers.append((pick(texts), bool(result and result["ok"])))
+    return answers

@@ -76,6 +76,11 @@ def parse(line: str) -> Options:
     return _parse(_TOKEN.findall(line), unquoted)
 
 
+def words_of(line: str) -> List[str]:
+    """The words of `line`; what is quoted is one."""
+    return [unquoted(token) for token in _TOKEN.findall(line)]
+
+
 def from_words(words: Sequence[str]) -> Options:
     """The options in `words`, which a shell has split and unquoted already; raises `UsageError`."""
     return _parse(words, str)
@@ -151,8 +156,8 @@ def _outcomes(text: str) -> Tuple[str, ...]:
 def _expression(text: str) -> str:
     try:
         compile(text, "--show", "eval")
-    except (SyntaxError, ValueError) as error:
-        why = error.msg if isinstance(error, SyntaxError) else str(error)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: a thousand brackets
+        why = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
         raise UsageError(
             f"--show takes one Python expression (in quotes if it has spaces); got {text[:60]!r}: {why}.",
             f"--show에는 파이썬 식을 하나 적어 주세요. 띄어쓰기가 있으면 따옴표로 감싸 주세요. 받은 값: {text[:60]!r} ({why})",
@@ -245,6 +250,6 @@ def _valueless(option: str) -> UsageError:
     )
 
 
-def usage(lang: str = "") -> str:
-    """A line for each option."""
-    return "\n".join(f"  --{name:<9} {language.pick(texts, lang or None)}" for name, texts in HELP.items())
+def usage(lang: str = "", without: Sequence[str] = ()) -> str:
+    """A line for each option, but those of `without`."""
+    return "\n".join(f"  --{name:<9} {language.pick(texts, lang or None)}" for name, texts in HELP.items() if name not in without)

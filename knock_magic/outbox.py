@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 
 from knock_magic import folders
 
@@ -429,13 +430,15 @@ def read_only(path: str, seconds: float = 2.0) -> Optional[sqlite3.Connection]:
     return db
 
 
-def peek(path: str, question: str, parameters: Sequence[Any] = ()) -> List[Row]:
-    """Rows of one of the read-only `QUESTIONS`; none where the outbox can't be read now."""
+def peek(path: str, question: str, parameters: Sequence[Any] = (), seconds: float = 2.0) -> List[Row]:
+    """Rows of one of the read-only `QUESTIONS`; none where the outbox can't be read within `seconds`."""
+    until = time.monotonic() + seconds
     try:
-        db = read_only(path)
+        db = read_only(path, seconds)
         if db is None:
             return []
         try:
+            db.set_progress_handler(lambda: time.monotonic() > until, 10_000)  # steps of SQLite's machine: a millisecond
             return [dict(row) for row in db.execute(QUESTIONS[question], parameters)]
         finally:
             db.close()
@@ -443,9 +446,28 @@ def peek(path: str, question: str, parameters: Sequence[Any] = ()) -> List[Row]:
         return []
 
 
+_KNOCK = "id, run, event, name, happened_at, duration_s, notebook, error_type, metrics, rules"
+_WITH_DELIVERIES = (
+    "SELECT k.*, d.channel, d.state, d.attempts, d.late_s, d.ended_at, d.next_at, d.reason, d.maybe_sent, d.owner "
+    "FROM ({}) k LEFT JOIN deliveries d ON d.knock = k.id ORDER BY k.happened_at {}, d.rowid"
+)
+
 QUESTIONS = {
     "waiting": "SELECT k.name, k.event, k.happened_at, d.channel, d.attempts, d.next_at, d.reason, d.owner "
     "FROM deliveries d JOIN knocks k ON k.id = d.knock "
     f"WHERE d.{_WAITS} ORDER BY k.happened_at",
     "aside": "SELECT fingerprint, channel, since, reason FROM aside",
+    # Parts of the name (twice), outcomes as `,failed,died,` (twice), the beginning of a run's id, how many.
+    "history": _WITH_DELIVERIES.format(
+        f"SELECT {_KNOCK} FROM knocks WHERE event IN ('finished', 'failed', 'interrupted', 'died') "
+        "AND (? = '' OR instr(lower(name), lower(?)) > 0) AND (? = '' OR instr(?, ',' || event || ',') > 0) "
+        "AND run LIKE ? || '%' ORDER BY happened_at DESC LIMIT ?",
+        "DESC",
+    ),
+    "run": _WITH_DELIVERIES.format(f"SELECT {_KNOCK} FROM knocks WHERE run = ?", "ASC"),
+    "usual": "SELECT happened_at, duration_s FROM knocks WHERE event = 'finished' AND name = ? "
+    "ORDER BY happened_at DESC LIMIT ?",
+    "open": "SELECT run, kernel, seen_at, line FROM open_runs",
+    "last": "SELECT channel, state, reason, max(ended_at) AS ended_at FROM deliveries "
+    "WHERE state IN ('done', 'failed', 'expired') GROUP BY channel",
 }

@@ -88,9 +88,9 @@ class Run:
         """Say that someone stopped it."""
         self._say("interrupted", metrics=metrics, note=note)
 
-    def die(self, error: ErrorInfo) -> None:
+    def die(self, error: ErrorInfo, *, note: Optional[str] = None) -> None:
         """Say that it was killed; for who runs it in a process of its own, and lives on."""
-        self._say("died", error=error)
+        self._say("died", error=error, note=note)
 
     def _say(
         self,

@@ -1,0 +1,24 @@
+"""Until when this user wants no knock: a small file in the state folder, which every courier reads."""
+
+from __future__ import annotations
+
+import math
+import os
+
+FILE = "muted_until"
+LONGEST_TEXT = 40  # a number
+
+
+def path_in(state_folder: str) -> str:
+    """The file in `state_folder`."""
+    return os.path.join(state_folder, FILE)
+
+
+def until(path: str) -> float:
+    """The end of the silence in seconds since the epoch; 0 where there is none, or the file can't be understood."""
+    try:
+        with open(path, encoding="ascii") as file:
+            moment = float(file.read(LONGEST_TEXT))
+    except (OSError, ValueError):
+        return 0.0
+    return moment if math.isfinite(moment) else 0.0

@@ -1,0 +1,111 @@
+"""``knock run``: a command as a `Run`. Whatever becomes of us, the command runs, and its exit code is ours."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from typing import List, Mapping, Optional, Sequence, Tuple
+
+from knock_magic import child, death, knocker
+from knock_magic.armed import begun
+from knock_magic.child import Ending
+from knock_magic.errors import UsageError
+from knock_magic.event import ErrorInfo
+from knock_magic.guard import guarded
+from knock_magic.knocker import Knocker, say_on_stderr
+from knock_magic.language import pick
+from knock_magic.names import name_of
+from knock_magic.options import Options, from_words, not_yet_line
+from knock_magic.runs import Run
+
+EXIT_CODE = "exit_code"  # the metric that a command's exit code is shown as
+KILLED = "killed"  # the note of what died, and its kernel did not
+SCHEDULER = "scheduler"  # the note of what Slurm or Kubernetes has ended
+# Who ends by an interrupt does so soon; what happens later has another cause.
+INTERRUPTED_WITHIN_S = 60.0
+
+
+def main(words: Sequence[str]) -> int:
+    """Do ``knock run WORDS``; gives the exit code. Raises `UsageError`."""
+    asked, command = _understood(list(words))
+    door = _door()
+    oom_kills = death.oom_kills()
+    try:
+        running = child.start(command)
+    except OSError as error:
+        run, ending = _begin(door, asked, command), _not_started(command[0], error)
+    else:
+        run, ending = _begin(door, asked, command), running.wait()
+    _tell_end(run, ending, death.oom_kills() > oom_kills, os.environ)
+    if door:
+        door.tell_trouble()
+    return ending.code
+
+
+def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
+    if "--" not in words or words[-1] == "--":
+        raise UsageError(
+            "knock run needs the command behind --, e.g. knock run resnet -- python train.py.",
+            "knock run resnet -- python train.py처럼 -- 뒤에 명령을 적어 주세요.",
+        )
+    at = words.index("--")
+    asked = from_words(words[:at])
+    if asked.show:
+        raise UsageError(
+            "--show is for cells: knock run can't look into a command. Its exit code is shown.",
+            "--show는 셀에서만 쓸 수 있어요. knock run은 명령 안을 볼 수 없고, 종료 코드를 보여 드려요.",
+        )
+    later = [option for option in asked.not_yet() if option != "--every"]
+    if later:
+        say_on_stderr(not_yet_line(later))
+    return asked, list(words[at + 1 :])
+
+
+@guarded
+def _door() -> Knocker:
+    return knocker.current()
+
+
+@guarded
+def _begin(door: Optional[Knocker], asked: Options, command: Sequence[str]) -> Optional[Run]:
+    if door is None or door.settings.disable:
+        return None
+    return begun(door, asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0))
+
+
+def _not_started(name: str, error: OSError) -> Ending:
+    missing = isinstance(error, FileNotFoundError)
+    if missing:
+        text = pick({"en": f"{name}: command not found", "ko": f"{name}: 명령을 찾을 수 없어요"})
+    else:
+        text = f"{name}: {error.strerror or error}"
+    say_on_stderr(text)
+    return Ending(code=child.NOT_FOUND if missing else child.NOT_EXECUTABLE, tail=text)
+
+
+@guarded
+def _tell_end(run: Optional[Run], ending: Ending, oom: bool, environ: Mapping[str, str]) -> None:
+    if run is None:
+        return
+    if _was_interrupted(ending, environ):
+        run.interrupt(note=SCHEDULER if _by_scheduler(ending, environ) else None)
+    elif ending.signal:
+        kind = "OOM" if oom and ending.signal == signal.SIGKILL else death.signal_name(ending.signal)
+        run.die(ErrorInfo(kind, ""), note=KILLED)
+    elif ending.code:
+        run.fail(ErrorInfo("ExitCode", ending.tail), {EXIT_CODE: ending.code})
+    else:
+        run.finish()
+
+
+def _was_interrupted(ending: Ending, environ: Mapping[str, str]) -> bool:
+    if ending.signal == signal.SIGINT or ending.passed == signal.SIGTERM or _by_scheduler(ending, environ):
+        return True
+    return ending.passed == signal.SIGINT and ending.passed_ago_s < INTERRUPTED_WITHIN_S
+
+
+def _by_scheduler(ending: Ending, environ: Mapping[str, str]) -> bool:
+    """Whether it was asked to end (by us, or directly) where only the scheduler of the job or the pod asks that."""
+    asked_to_end = signal.SIGTERM in (ending.passed, ending.signal)
+    return asked_to_end and bool(environ.get("SLURM_JOB_ID") or environ.get("KUBERNETES_SERVICE_HOST"))

@@ -1,0 +1,141 @@
+"""How things stand: channels and their health, the rules, what waits, the courier. A card, or three lines."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List
+
+from knock_magic import channels, death, mute, outbox
+from knock_magic.durations import say_duration
+from knock_magic.head import MARK
+from knock_magic.knocker import Knocker
+from knock_magic.language import current, pick
+from knock_magic.settings import label_of
+from knock_magic.tables import Card
+from knock_magic.template import outcome
+
+MOST_SHOWN = 5  # of what waits
+ANSWER_S = 0.6  # for each of three questions, so that all take less than two seconds
+
+
+def card(knocker: Knocker) -> Card:
+    """How things stand with `knocker` and its user's outbox."""
+    now = time.time()
+    heads = {"en": ("channels", "auto", "courier"), "ko": ("채널", "자동", "전달")}
+    in_use, auto, courier = heads[current()]
+    return Card(
+        (
+            (in_use, "\n".join(_channels(knocker, now))),
+            (auto, "\n".join(line for line in (auto_line(knocker), muted_line(knocker)) if line)),
+            (courier, "\n".join(_courier(knocker, now))),
+        )
+    )
+
+
+def _channels(knocker: Knocker, now: float) -> List[str]:
+    """The channels in use in a line, and a line for each that has trouble."""
+    names = knocker.in_use()
+    aside = {row["channel"]: row for row in _ask(knocker, "aside")}
+    last = {row["channel"]: row for row in _ask(knocker, "last")}
+    trouble = []
+    for name in names:
+        here = knocker.last_results.get(name)
+        if name in aside:
+            reason = aside[name]["reason"]
+            again = f"%knock test {name}"
+            trouble.append(
+                pick(
+                    {
+                        "en": f"{name}: put aside. {reason} Then: {again}",
+                        "ko": f"{name}: 보내지 않는 중. {reason} 그다음: {again}",
+                    }
+                )
+            )
+        elif here and not here["ok"]:
+            trouble.append(f"{name}: {here['reason']}")
+        elif not here and name in last and last[name]["state"] != "done":
+            trouble.append(f"{name}: {last[name]['reason']}")
+    return [", ".join(_with_health(name, last.get(name), now) for name in names), *trouble]
+
+
+def _with_health(name: str, last: Any, now: float) -> str:
+    if not last or last["state"] != "done":
+        return name
+    ago = say_duration(now - last["ended_at"])
+    return pick({"en": f"{name} (delivered {ago} ago)", "ko": f"{name} ({ago} 전에 전달)"})
+
+
+def auto_line(knocker: Knocker) -> str:
+    """The threshold, in a line."""
+    seconds = knocker.settings.auto
+    if seconds is None:
+        return pick({"en": f"off: only {MARK} cells knock", "ko": f"꺼짐, {MARK} 셀만 알려요"})
+    span = say_duration(seconds)
+    return pick({"en": f"every cell that runs at least {span}", "ko": f"{span} 이상 걸린 셀은 모두 알려요"})
+
+
+def muted_line(knocker: Knocker) -> str:
+    """Until when nothing knocks; empty where that is not so."""
+    until = mute.until(knocker.mute_path)
+    left = until - time.time()
+    if left <= 0:
+        return ""
+    clock = time.strftime("%H:%M" if left < 86400 else "%Y-%m-%d %H:%M", time.localtime(until))
+    span = say_duration(left)
+    return pick(
+        {
+            "en": f"muted until {clock} ({span} left): knocks are kept in the history only",
+            "ko": f"{clock}까지 알림 끔 ({span} 남음). 알림은 기록에만 남아요",
+        }
+    )
+
+
+def not_muted() -> str:
+    """The opposite."""
+    return pick({"en": "not muted: knocks are sent", "ko": "알림이 켜져 있어요"})
+
+
+def _courier(knocker: Knocker, now: float) -> List[str]:
+    """The courier and how much waits in a line, and a line for each of the first that do."""
+    waiting = _ask(knocker, "waiting")
+    pid, count = knocker.sidecar.courier_pid, len(waiting)
+    if knocker.sidecar.is_process:
+        runs = f"running (pid {pid})" if pid else "starts with the next cell"
+        runs_ko = f"동작 중 (pid {pid})" if pid else "다음 셀에서 시작해요"
+    else:
+        runs = "inside this kernel, for no process can be started"
+        runs_ko = "프로세스를 시작할 수 없어서 커널 안에서 동작 중"
+    lines = [pick({"en": f"{runs}; {count} waiting", "ko": f"{runs_ko}, 대기 {count}건"})]
+    lines += [_waiting_line(row, now) for row in waiting[:MOST_SHOWN]]
+    return [*lines, "…"] if count > MOST_SHOWN else lines
+
+
+def _waiting_line(row: Dict[str, Any], now: float) -> str:
+    since = say_duration(now - row["happened_at"])
+    what = f"{row['name']} {outcome(row['event'], current())} → {row['channel']}"
+    why = row["reason"] or ""
+    if death.is_gone(row["owner"]):
+        why = pick({"en": "until a kernel with the same settings starts", "ko": "같은 설정의 커널이 시작되면 보내요"})
+    because = f" ({why})" if why else ""
+    return pick({"en": f"waiting: {what}, for {since}{because}", "ko": f"대기: {what}, {since}째{because}"})
+
+
+def _ask(knocker: Knocker, question: str) -> List[Dict[str, Any]]:
+    share = ANSWER_S / len(knocker.outbox_paths)
+    return [row for path in knocker.outbox_paths for row in outbox.peek(path, question, (), share)]
+
+
+def channel_lines(knocker: Knocker) -> List[str]:
+    """Every channel with its state and its settings."""
+    lines = []
+    for name in channels.names():
+        channel = knocker.channel(name)
+        missing = channel.missing()
+        state = (
+            pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
+        )
+        lines.append(f"{name} ({pick(channel.label)}): {state}")
+        for trait_name, trait in channel.fields().items():
+            needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
+            lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
+    return lines

@@ -1,0 +1,120 @@
+"""Tables and cards: plain in a terminal, whose letters are one or two columns wide; quiet HTML in a notebook."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import unicodedata
+from typing import Iterable, List, Optional, Tuple
+
+from knock_magic.cleaning import ELLIPSIS
+
+GAP = "  "
+NARROWEST = 12  # columns that a shortened cell keeps
+
+# No colours of our own but greys that are seen on light and dark alike; what came from a cell is escaped.
+_LINE = "1px solid rgba(128,128,128,.35)"
+_BOX = f"display:inline-block;max-width:100%;overflow-x:auto;border:{_LINE};border-radius:6px;padding:4px 10px"
+_TABLE = "border-collapse:collapse;margin:0;font-size:90%"
+_HEAD = "text-align:left;font-weight:normal;opacity:.65;padding:2px 14px 2px 0;background:none"
+_CELL = "text-align:left;vertical-align:top;padding:2px 14px 2px 0;background:none;white-space:pre-line"
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows of text under `heads`; those in `flexible` (by number) are shortened where a screen is too narrow."""
+
+    heads: Tuple[str, ...]
+    rows: Tuple[Tuple[str, ...], ...]
+    flexible: Tuple[int, ...] = ()
+
+    def as_text(self, width: Optional[int] = None) -> str:
+        """Aligned, in at most `width` columns if that can be; None: as wide as it is."""
+        lines = [self.heads, *self.rows]
+        lines = [tuple(_first_line(cell) for cell in line) for line in lines]
+        widths = [max(map(columns, cells)) for cells in zip(*lines)]
+        for at in self.flexible if width else ():
+            spare = sum(widths) + len(GAP) * (len(widths) - 1) - (width or 0)
+            widths[at] = max(min(NARROWEST, widths[at]), widths[at] - max(0, spare))
+        return "\n".join(GAP.join(padded(cell, size) for cell, size in zip(line, widths)).rstrip() for line in lines)
+
+    def as_html(self) -> str:
+        """A table of HTML."""
+        heads = "".join(f'<th style="{_HEAD}">{html.escape(head)}</th>' for head in self.heads)
+        rows = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
+        return _boxed(f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>")
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """Names and what is to be said of each, one below the other."""
+
+    pairs: Tuple[Tuple[str, str], ...]
+
+    def as_text(self, width: Optional[int] = None) -> str:
+        """One line each; more lines of one are put below its first. A terminal breaks what is wider than it."""
+        size = max((columns(name) for name, _ in self.pairs), default=0)
+        lines = []
+        for name, said in self.pairs:
+            for at, line in enumerate(said.split("\n")):
+                lines.append((padded("" if at else name, size) + GAP + line).rstrip())
+        return "\n".join(lines)
+
+    def as_html(self) -> str:
+        """A small table of HTML."""
+        rows = (
+            f'<tr><th style="{_HEAD}">{html.escape(name)}</th><td style="{_CELL}">{html.escape(said)}</td></tr>'
+            for name, said in self.pairs
+        )
+        return _boxed(f"<tbody>{''.join(rows)}</tbody>")
+
+
+def _boxed(inside: str) -> str:
+    return f'<div style="{_BOX}"><table style="{_TABLE}">{inside}</table></div>'
+
+
+def _cells(row: Iterable[str]) -> str:
+    return "".join(f'<td style="{_CELL}">{html.escape(cell)}</td>' for cell in row)
+
+
+def _first_line(cell: str) -> str:
+    first, more, _ = cell.partition("\n")
+    return f"{first} {ELLIPSIS}" if more else first
+
+
+# Widths.
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    return sum(size for _, size in _sized(text))
+
+
+def padded(text: str, size: int) -> str:
+    """`text` in exactly `size` columns, shortened if need be."""
+    if columns(text) > size:
+        text = _cut(text, size)
+    return text + " " * (size - columns(text))
+
+
+def _cut(text: str, size: int) -> str:
+    kept, used = [], 0
+    for letters, width in _sized(text):
+        if used + width > size - 1:
+            break
+        kept.append(letters)
+        used += width
+    return "".join(kept) + ELLIPSIS if size > 0 else ""
+
+
+def _sized(text: str) -> List[Tuple[str, int]]:
+    """The letters of `text`, each with what is joined to it, and its width (Unicode's East Asian Width)."""
+    found: List[Tuple[str, int]] = []
+    for letter in text:
+        if found and (unicodedata.combining(letter) or letter in "\u200d\ufe0e\ufe0f"):
+            before, width = found[-1]
+            # This selector makes a sign a picture, and a picture is wide.
+            found[-1] = (before + letter, 2 if letter == "\ufe0f" else width)
+        else:
+            found.append((letter, 2 if unicodedata.east_asian_width(letter) in "WF" else 1))
+    return found
