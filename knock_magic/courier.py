@@ -23,7 +23,7 @@ from knock_magic.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
     Line = Dict[str, Any]
     Cell = Tuple[float, float, int, str]
@@ -38,7 +38,9 @@ HISTORY_S = 180 * 86400.0
 
 def main(arguments: List[str]) -> None:
     """Serve the kernel whose pid and slate the arguments name, over stdin and stdout."""
-    for name in ("SIGINT", "SIGHUP"):  # Jupyter and terminals send these to whole groups; they are not for us
+    # Jupyter, terminals, schedulers and a machine's end send these to whole groups. They are not for us: there is
+    # a last knock to send, and we end by ourselves.
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     parent, page = int(arguments[0]), slate.opened(arguments[1])
@@ -292,7 +294,7 @@ class Courier:
     def _claim(self, row: Line, now: float) -> List[Line]:
         """The row as an item of a delivery's job, if it is still ours to send; else nothing."""
         knock, channel, fingerprint = row["knock"], row["channel"], row["fingerprint"]
-        if noise.goes_on(row["grouping"], now - row["happened_at"], bool(self._open_cells())):
+        if noise.goes_on(row["grouping"], now - row["happened_at"], self._is_working()):
             self._do("later", knock, channel, now + noise.BATCH_WAIT_S, "", False)
             return []
         if now - row["happened_at"] > retry.EXPIRES_S:
@@ -314,10 +316,13 @@ class Courier:
                 "settings": self._settings[fingerprint],
                 "event": dict(json.loads(row["body"]), maybe_sent=bool(row["maybe_sent"])),
                 "attempts": attempts,
-                "late_s": retry.late(row["happened_at"], now, attempts),
+                "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
                 **json.loads(row["rules"]),
             }
         ]
+
+    def _is_working(self) -> bool:
+        return bool(self._runs or self._open_cells())
 
     def _merge(self, row: Line, now: float) -> Line:
         latest, before = self._do("merge", row, now)
@@ -358,7 +363,9 @@ class Courier:
             return
         if result["ok"]:
             self._failures.pop(facts["fingerprint"], None)
-            self._do("done", knock, channel, now, retry.late(facts["happened_at"], now, facts["attempts"]))
+            self._do(
+                "done", knock, channel, now, retry.late(facts["happened_at"], facts["next_at"], now, facts["attempts"])
+            )
             self._do("take_back", facts["fingerprint"])
         elif result["permanent"]:
             self._do("give_up", knock, channel, now, result["reason"])
@@ -468,4 +475,12 @@ def ended(line: Line, error: Optional[Line], duration_s: float) -> Line:
         duration_s=duration_s,
         ended_at=event["started_at"] + duration_s,
         error=error,
+        note=_note(line, error, os.environ),
     )
+
+
+def _note(line: Line, error: Optional[Line], environ: Mapping[str, str]) -> Optional[str]:
+    """What says more than "died with its kernel"."""
+    if error and error["type"] == "SIGTERM" and death.is_scheduled(environ):
+        return "scheduler"
+    return "killed" if error and line["rules"].get("script") else None

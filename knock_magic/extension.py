@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
-from typing import TYPE_CHECKING, Any, Mapping, Optional
+import sys
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
+import knock_magic
 from knock_magic import head, knocker
 from knock_magic.channels.notebook import Notebook
 from knock_magic.completion import Completion
@@ -47,6 +51,9 @@ class Extension:
         shell.input_transformers_cleanup.append(head.strip)
         shell.register_magics(self._magics)
         self._completion.put_in()
+        if shell.extension_manager:
+            # Under both names, so that either can be unloaded, whichever was loaded.
+            shell.extension_manager.loaded.update(our_names())
         if self._watches:
             self._knocker.announce()
             shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
@@ -93,6 +100,15 @@ def unload(shell: InteractiveShell) -> None:
     if _loaded is not None:
         extension, _loaded = _loaded, None
         extension.take_out()
+
+
+def our_names() -> List[str]:
+    """The names under which this extension can be loaded here: another package called ``knock`` is left alone."""
+    spec = importlib.util.find_spec("knock")
+    # Ours is a plain module; the one on the package index is a folder.
+    if spec is not None and spec.submodule_search_locations is None:
+        importlib.import_module("knock")
+    return [name for name in NAMES if sys.modules.get(name) is knock_magic]
 
 
 def notebook_path(environ: Mapping[str, str], user_ns: Mapping[str, Any]) -> Optional[str]:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from typing import Any, Deque, Dict, Mapping, Tuple
 
 WINDOW_S = 60.0
-MOST_IN_WINDOW = 30  # knocks of one kernel, whatever they are; more than any hand can start
+MOST_IN_WINDOW = 300  # knocks of one kernel, whatever they are; no hand starts more
 RANKS_WAIT_S = 3.0  # ranks of one job fail within moments of each other
 BATCH_WAIT_S = 1.0  # the next cell of a Run All begins at once
-BATCH_LONGEST_S = 60.0
+BATCH_LONGEST_S = 300.0  # then what ended is told, though the batch goes on
 
 _NEVER_HELD = ("message", "test", "warning")
 

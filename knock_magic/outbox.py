@@ -171,8 +171,8 @@ class Outbox:
         """Deliveries of `owner` whose time has come, the longest waiting first, but not those of `busy` fingerprints."""
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
-            "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, k.happened_at, k.rules, "
-            "k.body FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
+            "k.rules, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
             f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.next_at, k.happened_at LIMIT ?",
             (owner, now, now, *busy, limit),
@@ -199,8 +199,8 @@ class Outbox:
             group = [
                 dict(found)
                 for found in self._db.execute(
-                    "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, k.happened_at, "
-                    "k.rules, k.name, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? "
+                    "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, "
+                    "k.happened_at, k.rules, k.name, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? "
                     "AND d.channel = ? AND d.fingerprint = ? AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
                     key,
                 )
@@ -280,7 +280,7 @@ class Outbox:
     def facts(self, knock: str, channel: str) -> Optional[Row]:
         """What a delivery is of, when that happened, and how often it was tried; None if it is not here."""
         row = self._db.execute(
-            "SELECT k.name, k.event, k.happened_at, d.attempts, d.fingerprint FROM deliveries d "
+            "SELECT k.name, k.event, k.happened_at, d.attempts, d.fingerprint, d.next_at FROM deliveries d "
             "JOIN knocks k ON k.id = d.knock WHERE d.knock = ? AND d.channel = ?",
             (knock, channel),
         ).fetchone()
@@ -438,7 +438,9 @@ def peek(path: str, question: str, parameters: Sequence[Any] = (), seconds: floa
         if db is None:
             return []
         try:
-            db.set_progress_handler(lambda: time.monotonic() > until, 10_000)  # steps of SQLite's machine: a millisecond
+            db.set_progress_handler(
+                lambda: time.monotonic() > until, 10_000
+            )  # steps of SQLite's machine: a millisecond
             return [dict(row) for row in db.execute(QUESTIONS[question], parameters)]
         finally:
             db.close()

@@ -24,7 +24,6 @@ def next_delay(attempts: int, asked_s: Optional[float], chance: float) -> float:
     return delay if asked_s is None else max(delay, min(asked_s, LONGEST_ASKED_S))
 
 
-def late(happened_at: float, now: float, attempts: int) -> float:
-    """Seconds that a knock is late, 0 if it is on time: the first try (`attempts` is 1) within half a minute."""
-    waited = max(0.0, now - happened_at)
-    return waited if attempts > 1 or waited > LATE_S else 0.0
+def late(happened_at: float, planned_at: float, now: float, attempts: int) -> float:
+    """Seconds that a knock is late: how long ago it happened, unless its first try came within half a minute of plan."""
+    return max(0.0, now - happened_at) if attempts > 1 or now - planned_at > LATE_S else 0.0

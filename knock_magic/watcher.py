@@ -69,7 +69,8 @@ class CellWatcher:
         self._shell = shell
         self._knocker = knocker
         self._stacks: Dict[int, List[OpenCell]] = {}  # a stack per thread: subshells run in threads of their own
-        self._counted = 0  # id of the shown error that was told last
+        self._next_number: Optional[int] = None
+        self._counted = id(None)  # of the shown error that belongs to a cell which has ended
         self.pre_run_cell = guarded(self._begin)
         self.post_run_cell = guarded(self._end)
 
@@ -125,8 +126,17 @@ class CellWatcher:
         sidecar = self._knocker.sidecar
         sidecar.ensure()
         if sidecar.slate:
-            number = self._shell.execution_count if cell.info.store_history else -1
-            cell.slot = sidecar.slate.write(cell.wall, cell.mono, number, cell.info.raw_cell)
+            number = self._number(cell)
+            cell.slot = sidecar.slate.write(cell.wall, cell.mono, -1 if number is None else number, cell.info.raw_cell)
+
+    def _number(self, cell: OpenCell) -> Optional[int]:
+        """The execution count of a cell that runs.
+
+        IPython 9.16 counts on before pre_run_cell, earlier ones after the cell; between two cells all agree.
+        """
+        if not cell.info.store_history:
+            return None
+        return self._shell.execution_count if self._next_number is None else self._next_number
 
     # A cell ends.
 
@@ -134,9 +144,12 @@ class CellWatcher:
         now = time.monotonic()
         stack = self._stacks.get(threading.get_ident(), [])
         cell = self._pop(stack, result)
-        if cell is None or self._knocker.sidecar.pid != os.getpid():
-            return
-        self._close(stack, cell, result, now)
+        if cell is not None and self._knocker.sidecar.pid == os.getpid():
+            self._close(stack, cell, result, now)
+        if not stack:
+            self._next_number = self._shell.execution_count
+            # Told of or not, the shown error was this cell's, and no other thread's.
+            self._counted = id(getattr(sys, "last_value", None))
         if self._knocker.trouble:
             self._knocker.tell_trouble()
 
@@ -199,10 +212,7 @@ class CellWatcher:
         if error is not None:
             return error
         shown: Optional[BaseException] = getattr(sys, "last_value", None)
-        if shown is not None and id(shown) not in (cell.last_shown, self._counted):
-            self._counted = id(shown)
-            return shown
-        return None
+        return shown if id(shown) not in (cell.last_shown, self._counted) else None
 
     # Parts.
 
@@ -217,7 +227,7 @@ class CellWatcher:
             clean(name, NAME_LIMIT),
             tell,
             notebook=self._knocker.notebook(),
-            execution_count=self._shell.execution_count if cell.info.store_history else None,
+            execution_count=self._number(cell),
             started_at=cell.wall,
             started_mono=cell.mono,
         )

@@ -30,7 +30,8 @@ def box(path: str) -> Iterator[Outbox]:
 
 
 def knock(**changes: Any) -> Dict[str, Any]:
-    return Event(event="finished", name="train", started_at=0.0, ended_at=50.0, **changes).to_json()
+    event = Event(event="finished", name="train", started_at=0.0, ended_at=50.0, **changes)
+    return json.loads(json.dumps(event.to_json()))
 
 
 def states(path: str) -> List[str]:
@@ -115,7 +116,7 @@ def test_another_courier_takes_over_only_the_same_settings(box: Outbox) -> None:
     event = knock()
     box.put(event, RULES, [("a", "same"), ("b", "other")], "gone", now=100.0)
 
-    taken = box.take_over("gone", "me", "a", "same", 200.0) + box.take_over("gone", "me", "b", "mine", 200.0)
+    taken = box.take_over("gone", "me", "a", "same") + box.take_over("gone", "me", "b", "mine")
 
     assert taken == 1
     assert [row["channel"] for row in box.due("me", 200.0, 10)] == ["a"]

@@ -23,17 +23,15 @@ def test_it_backs_off_with_jitter(attempts: int, asked: float | None, chance: fl
     assert retry.next_delay(attempts, asked, chance) == seconds
 
 
-def test_a_first_try_soon_after_is_on_time() -> None:
-    assert retry.late(happened_at=100.0, now=110.0, attempts=1) == 0.0
-
-
-def test_a_second_try_is_late() -> None:
-    assert retry.late(happened_at=100.0, now=103.0, attempts=2) == 3.0
-
-
-def test_a_first_try_after_a_long_wait_is_late() -> None:
-    assert retry.late(happened_at=100.0, now=4000.0, attempts=1) == 3900.0
-
-
-def test_a_clock_set_back_is_no_lateness() -> None:
-    assert retry.late(happened_at=100.0, now=50.0, attempts=3) == 0.0
+@pytest.mark.parametrize(
+    ("planned_at", "now", "attempts", "seconds"),
+    [
+        (100.0, 110.0, 1, 0.0),  # the first try takes a moment
+        (100.0, 103.0, 2, 3.0),  # the first one failed
+        (100.0, 4000.0, 1, 3900.0),  # nobody was there to try
+        (160.0, 165.0, 1, 0.0),  # it was meant to wait for others of its kind
+        (100.0, 50.0, 3, 0.0),  # the clock was set back
+    ],
+)
+def test_it_is_late_only_against_its_plan(planned_at: float, now: float, attempts: int, seconds: float) -> None:
+    assert retry.late(100.0, planned_at, now, attempts) == seconds
