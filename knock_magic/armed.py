@@ -135,6 +135,8 @@ class Inside:
 
 def begun(door: Knocker, name: str, rules: Mapping[str, Any]) -> Run:
     """A run outside any cell, started."""
+    if door.cells is None:
+        rules = {**rules, "script": True}  # it dies with no kernel
 
     def tell(event: Event) -> None:
         if event.event == "started":
@@ -150,6 +152,8 @@ def begun(door: Knocker, name: str, rules: Mapping[str, Any]) -> Run:
 def armed(name: Optional[str], given: Mapping[str, Any]) -> Armed:
     """What ``knock.run(name, **given)`` gives; raises `UsageError` where the options can't be understood."""
     asked = options.from_values(name or "", given)
+    if asked.template:
+        knocker.current().configuration.template(asked.template)
     later = [option[2:] for option in asked.not_yet() if option != "--every"]
     if later:
         knocker.say_on_stderr(options.not_yet_line(later))

@@ -73,6 +73,7 @@ class Courier:
         self._inbox: queue.SimpleQueue[Tuple[str, Any]] = queue.SimpleQueue()
         self._name = death.identity(os.getpid())
         self._kernel = death.identity(parent or os.getpid())
+        self._handle = watch.process_handle(parent) if parent else -1
         self._noise = noise.Noise(self._kernel)
         self._dispatch = dispatch.Dispatch(lambda said: self._inbox.put(("delivery", said)), deadline_s)
         self._store: Optional[Store] = None
@@ -212,7 +213,7 @@ class Courier:
         if self._hello and self._auto:
             runs += [self._run_of_cell(*cell) for cell in self._open_cells()]
         if runs and self._is_over():
-            error = None if self._said_bye else death.cause(self._parent, self._oom_kills)
+            error = None if self._said_bye else death.cause(self._parent, self._oom_kills, self._handle)
             for run in runs:
                 event = ended(run, error, max(0.0, time.monotonic() - run["mono"]))
                 if error is None:

@@ -9,7 +9,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Dict, List, Mapping, Optional
 
 
 def stat_fields(pid: int) -> Optional[List[str]]:
@@ -71,21 +71,51 @@ def _lines(path: str) -> List[str]:
         return []
 
 
-def cause(pid: int, oom_kills_before: int) -> Dict[str, Optional[str]]:
+# `PIDFD_GET_INFO` and the bit that asks for the exit status (include/uapi/linux/pidfd.h, since Linux 6.15).
+_GET_INFO = 3 << 30 | 64 << 16 | 0xFF << 8 | 11
+_INFO_EXIT = 1 << 3
+
+
+def _status_by(handle: int) -> Optional[int]:
+    """The wait status of the process behind the pidfd `handle`, also when its parent has collected it already."""
+    try:
+        import fcntl  # there is none on Windows, and no handle either
+
+        info = bytearray(_INFO_EXIT.to_bytes(8, sys.byteorder) + bytes(56))
+        fcntl.ioctl(handle, _GET_INFO, info)
+    except (ImportError, OSError, ValueError):
+        return None
+    known = int.from_bytes(info[:8], sys.byteorder) & _INFO_EXIT
+    return int.from_bytes(info[60:64], sys.byteorder) if known else None
+
+
+def _status_of(pid: int, handle: int) -> Optional[int]:
+    fields = stat_fields(pid)
+    if fields and fields[0] in "ZX":
+        return int(fields[-1])
+    return _status_by(handle)
+
+
+def cause(pid: int, oom_kills_before: int, handle: int = -1) -> Dict[str, Optional[str]]:
     """What the dead `pid` died of, as an `ErrorInfo` in JSON; a kill is OOM if there was one since `oom_kills_before`.
 
-    A zombie's last field in ``/proc/PID/stat`` is its wait status, readable until its parent collects it.
+    A zombie's last field in ``/proc/PID/stat`` is its wait status, readable until its parent collects it: a shell
+    does that at once. Then `handle`, a pidfd from before its end, still knows.
     """
-    fields = stat_fields(pid)
-    if not fields or fields[0] not in "ZX":
+    status = _status_of(pid, handle)
+    if status is None:
         return _info("unknown", "")
-    status = int(fields[-1])
     number = status & 0x7F
     if number == signal.SIGKILL and oom_kills() > oom_kills_before:
         return _info("OOM", "")
     if number:
         return _info(signal_name(number), "")
     return _info("ExitCode", str(status >> 8))
+
+
+def is_scheduled(environ: Mapping[str, str]) -> bool:
+    """Whether this runs as a Slurm job or in a pod, where it is the scheduler that asks processes to end."""
+    return bool(environ.get("SLURM_JOB_ID") or environ.get("KUBERNETES_SERVICE_HOST"))
 
 
 def signal_name(number: int) -> str:

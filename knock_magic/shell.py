@@ -106,6 +106,6 @@ def _was_interrupted(ending: Ending, environ: Mapping[str, str]) -> bool:
 
 
 def _by_scheduler(ending: Ending, environ: Mapping[str, str]) -> bool:
-    """Whether it was asked to end (by us, or directly) where only the scheduler of the job or the pod asks that."""
+    """Whether it was asked to end, by us or directly, where it is the scheduler that asks."""
     asked_to_end = signal.SIGTERM in (ending.passed, ending.signal)
-    return asked_to_end and bool(environ.get("SLURM_JOB_ID") or environ.get("KUBERNETES_SERVICE_HOST"))
+    return asked_to_end and death.is_scheduled(environ)
