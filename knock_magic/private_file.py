@@ -46,9 +46,13 @@ def read(path: str) -> bytes:
         if error.errno == errno.ELOOP:
             _check(path, os.lstat(path))
         raise
-    with os.fdopen(fd, "rb") as file:
+    try:
         # Where links can't be kept from being followed, the name itself is looked at.
         _check(path, os.fstat(fd) if hasattr(os, "O_NOFOLLOW") else os.lstat(path))
+    except SettingsError:
+        os.close(fd)
+        raise
+    with os.fdopen(fd, "rb") as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise SettingsError(**folders.refused(path, "is larger than 1 MiB", "1 MiB보다 커요", *_SMALLER))

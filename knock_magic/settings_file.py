@@ -39,7 +39,11 @@ Data = Dict[str, Any]
 
 # What the JSON reader of Python says, by its first words, and what was expected then.
 _EXPECTED = (
-    ("Expecting property name", "a name in double quotes", "큰따옴표로 감싼 이름"),
+    (
+        "Expecting property name",
+        "a name in double quotes; after the last value comes no comma",
+        "큰따옴표로 감싼 이름(마지막 값 뒤에는 쉼표 없음)",
+    ),
     ("Illegal trailing comma", "no comma before the closing bracket", "닫는 괄호 앞에 쉼표 없음"),
     ("Expecting ':'", "a colon after the name", "이름 뒤의 콜론(:)"),
     ("Expecting ','", "a comma or a closing bracket", "쉼표나 닫는 괄호"),

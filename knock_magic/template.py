@@ -118,7 +118,7 @@ def _own_text(event: Event, template: Choice, lang: str, late_s: float) -> Tuple
     found = [each[lang] for each in faults(name, text)]
     if _broken_at(text):
         return "", found
-    filled = fill(text, _words(event, lang, STANDARD, late_s))
+    filled = clean(fill(text, _words(event, lang, STANDARD, late_s)), LONGEST_TEXT)
     return (filled, found) if filled.strip() else ("", [_said("empty", name=name)[lang]])
 
 
