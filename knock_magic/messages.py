@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from knock_magic import knocker, pictures
 from knock_magic.durations import say_duration
@@ -71,22 +71,43 @@ def say_who_leaves_it_out(door: Knocker, event: Event, names: Sequence[str]) -> 
 
 
 def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
-    """Send a test knock on `names`: what each channel answered within half a minute, and whether that was good."""
-    for name in names:
-        knocker.ready(name)
+    """Send a test knock on `names`: what became of each within half a minute, and whether that was good."""
+    knocker.configuration.refresh(names)  # what was just put right is tried, not what was read before
+    missing = {name: knocker.channel(name).missing() for name in names}
+    ready = [name for name in names if not missing[name]]
+    answers = [(_not_set_up(knocker, name, missing[name]), False) for name in missing if missing[name]]
+    if not ready:
+        return answers
     began = time.monotonic()
-    event = knocker.send("", names, kind="test")
-    answers = []
-    for name, result in knocker.results(event, names, TEST_SECONDS).items():
-        if result is None:
-            texts = {
-                "en": f"{name}: no answer yet; it is tried again.",
-                "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요.",
-            }
-        elif result["ok"]:
-            took = say_duration(time.monotonic() - began)
-            texts = {"en": f"{name}: arrived ({took}).", "ko": f"{name}: 도착했어요 ({took})."}
-        else:
-            texts = {"en": f"{name}: {result['reason']}"}
-        answers.append((pick(texts), bool(result and result["ok"])))
-    return answers
+    event = knocker.send("", ready, kind="test")
+    results = knocker.results(event, ready, TEST_SECONDS)
+    span = say_duration(time.monotonic() - began)
+    return answers + [(_answer(name, result, span), bool(result and result["ok"])) for name, result in results.items()]
+
+
+def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
+    needed, where = ", ".join(missing), knocker.configuration.file_name
+    texts = {
+        "en": f'{name}: not set up yet. Set {needed} in the environment, or put it under "channels" in {where}.',
+        "ko": f'{name}: 아직 설정하지 않았어요. 환경 변수 {needed} 값을 정하거나 {where} 파일의 "channels"에 적어 주세요.',
+    }
+    steps = pick(knocker.channel(name).steps).splitlines()
+    return "\n".join([pick(texts), *(f"    {line}" for line in steps)])
+
+
+def _answer(name: str, result: Optional[Mapping[str, Any]], span: str) -> str:
+    """What became of a test knock, in plain words; what to do next is in the channel's own reason."""
+    if result is None:
+        texts = {
+            "en": f"{name}: no answer yet; it is tried again, and `%knock` shows what becomes of it.",
+            "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요. 결과는 `%knock`으로 볼 수 있어요.",
+        }
+    elif result["ok"]:
+        texts = {"en": f"{name}: arrived ({span}).", "ko": f"{name}: 도착했어요 ({span})."}
+    else:
+        reason, again = result["reason"], not result["permanent"]
+        texts = {
+            "en": f"{name}: did not arrive. {reason}{' It is tried again.' if again else ''}",
+            "ko": f"{name}: 도착하지 않았어요. {reason}{' 다시 시도할게요.' if again else ''}",
+        }
+    return pick(texts)
