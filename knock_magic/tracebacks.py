@@ -41,11 +41,13 @@ def describe(error: BaseException, *, with_source: bool = False) -> ErrorInfo:
     A group of errors (a `TaskGroup` raises one) says little, so the first error in it is told too.
     """
     inner = _first_in(error)
-    message = _message(error) if inner is None else f"{_message(error)}: {type_name(inner)}: {_message(inner)}"
+    message = clean(_message(error), MESSAGE_LIMIT)
+    if inner is not None:
+        message = clean(f"{message}: {type_name(inner)}: {clean(_message(inner), MESSAGE_LIMIT)}", MESSAGE_LIMIT)
     tracebacks = [_traceback_of(each) for each in (error, inner) if each is not None]
     return ErrorInfo(
         type=type_name(error),
-        message=clean(message, MESSAGE_LIMIT),
+        message=message,
         traceback="\n".join(_told(_frames(tracebacks), with_source)) or None,
     )
 
@@ -70,7 +72,7 @@ def _message(error: BaseException) -> str:
             return _syntax(error)  # type: ignore[arg-type]
         except BaseException:  # its attributes can be anything
             pass
-    return beginning(safe_str(error), 4 * MESSAGE_LIMIT)
+    return safe_str(error)
 
 
 def _syntax(error: SyntaxError) -> str:
