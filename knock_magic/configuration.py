@@ -117,8 +117,8 @@ class Configuration:
         problems: List[SettingsError] = []
         if not self.general.to:
             problems = self._secrets.fetch([Knock.env_name("to")])
-            if self._secrets.values:
-                problems += self._secrets.fetch(self._unset(Knock))
+            if self._secrets.values.get(Knock.env_name("to")):
+                problems += self._secrets.fetch(each for each in self._unset(Knock) if each != Knock.env_name("to"))
                 self.general, _ = read_general(self.sources)
         if problems:
             return problems

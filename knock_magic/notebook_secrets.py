@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from knock_magic.errors import SettingsError
 
-Ask = Callable[[str], str]
+Ask = Callable[[str], Any]
 
 # Colab says SecretNotFoundError (google/colab/userdata.py in googlecolab/colabtools). Kaggle has no word of its
 # own for it: a label that is not attached to the notebook is an unexpected answer, BackendError
-# (patches/kaggle_secrets.py in Kaggle/docker-python).
-_NOT_THERE = ("SecretNotFoundError", "BackendError")
+# (patches/kaggle_secrets.py in Kaggle/docker-python). A stand-in for either is often a dict.
+_NOT_THERE = ("SecretNotFoundError", "BackendError", "KeyError")
 
 
 class NotebookSecrets:
@@ -36,10 +36,11 @@ class NotebookSecrets:
         problems: List[SettingsError] = []
         for name in names:
             try:
-                self.values[name] = ask(name).strip()
+                self.values[name] = str(ask(name) or "").strip()
             except Exception as error:  # each service has its own errors, and each version other ones
                 # By name: importing the services' classes would tie us to their versions.
                 kind = type(error).__name__
+                self.values.pop(name, None)
                 if kind == "NotebookAccessError":
                     denied.append(name)
                 elif kind not in _NOT_THERE:
@@ -76,13 +77,13 @@ def _service() -> Optional[Tuple[str, Ask]]:
     return ("Colab", _ask_colab) if "google.colab" in sys.modules else None
 
 
-def _ask_kaggle(name: str) -> str:
+def _ask_kaggle(name: str) -> Any:
     from kaggle_secrets import UserSecretsClient
 
-    return str(UserSecretsClient().get_secret(name))
+    return UserSecretsClient().get_secret(name)
 
 
-def _ask_colab(name: str) -> str:
+def _ask_colab(name: str) -> Any:
     from google.colab import userdata
 
-    return str(userdata.get(name))
+    return userdata.get(name)
