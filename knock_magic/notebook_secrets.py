@@ -40,12 +40,11 @@ class NotebookSecrets:
             except Exception as error:  # each service has its own errors, and each version other ones
                 # By name: importing the services' classes would tie us to their versions.
                 kind = type(error).__name__
-                self.values.pop(name, None)
-                if kind == "NotebookAccessError":
-                    denied.append(name)
-                elif kind not in _NOT_THERE:
+                if kind not in ("NotebookAccessError", *_NOT_THERE):
                     problems.append(_unreachable(label, kind))
                     break  # each further name would wait for the same end
+                self.values.pop(name, None)
+                denied += [name] if kind == "NotebookAccessError" else []
         return [*([_denied(label, ", ".join(denied))] if denied else []), *problems]
 
 
