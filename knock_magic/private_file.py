@@ -42,9 +42,10 @@ def read(path: str) -> bytes:
     """
     try:
         fd = os.open(path, _READ)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            _check(path, os.lstat(path))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        _check(path, os.lstat(path))
         raise
     try:
         # Where links can't be kept from being followed, the name itself is looked at.
