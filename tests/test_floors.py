@@ -15,14 +15,24 @@ PACKAGE = Path(knock_magic.__file__).parent
 
 # From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
 FLOORS = (
-    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks", "suspects", "redaction", "runs"),
-    ("folders", "private_file", "settings_file", "notebook_secrets", "settings"),
-    ("template", "own_templates"),
+    # words
+    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "guard"),
+    ("tracebacks", "suspects", "redaction", "interrupts", "runs", "endings", "pictures", "tables", "terminal", "child"),
+    # settings, and the files they stand in
+    ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
+    # messages
+    ("template", "own_templates", "fitting", "outline", "letter", "trust", "smtp"),
+    # channels
     ("channels.base", "channels", "channels.*"),
-    ("retry", "death", "launch", "watch", "slate", "outbox", "delivery", "courier", "sidecar"),
+    # the road from the kernel to a channel
+    ("retry", "noise", "death", "launch", "watch", "slate", "outbox", "store", "history"),
+    ("delivery", "dispatch", "courier", "sidecar"),
+    # the door
     ("options", "configuration", "knocker"),
-    ("head", "interrupts", "watcher"),
-    ("preview", "magics", "extension", "demo", "cli"),
+    # what watches and measures
+    ("head", "watcher", "armed", "messages"),
+    # what people touch
+    ("status", "preview", "completion", "magics", "extension", "demo", "shell", "cli"),
     ("_knock", "__main__", "__init__"),
 )
 ORDER = [name for floor in FLOORS for name in floor]
