@@ -61,6 +61,9 @@ class Sidecar:
         self._queue: Deque[bytes] = collections.deque()
         self._partial = b""
         self._writing = threading.Lock()
+        # Held for the millisecond that starting takes: runs of several threads may begin at once. A signal's handler
+        # may come in between, in the same thread.
+        self._starting = threading.RLock()
         self._wake = (-1, -1)
         self._runs: Dict[str, bytes] = {}
         self._unanswered: Dict[str, bytes] = {}
@@ -73,8 +76,12 @@ class Sidecar:
 
     def ensure(self) -> None:
         """Start the courier if it was not yet: 0.6 ms, once."""
-        if self._thread is not None or self._closing:
-            return
+        if self._thread is None and not self._closing:
+            with self._starting:
+                if self._thread is None:
+                    self._begin()
+
+    def _begin(self) -> None:
         if self.slate is None:
             self.slate = Slate()
         if WRITES_AT_ONCE and self._wake[1] < 0:
@@ -96,10 +103,12 @@ class Sidecar:
     def know(self, key: str, line: Line) -> None:
         """Tell this courier and each one after it, unless it was told just that already."""
         data = _encoded(line)
-        if self._known.get(key) != data:
+        with self._starting:
+            if self._known.get(key) == data:
+                return
             self._known[key] = data
-            if self._thread:
-                self._push(data)
+        if self._thread:
+            self._push(data)
 
     def open(self, run: str, line: Line) -> None:
         """A run begins; it is known to be open until `tell` or `close` names its end."""
