@@ -142,7 +142,8 @@ class Child:
     def _step(self, seconds: Optional[float]) -> bool:
         """Do what there is to do, waiting for it `seconds` at most; False if there was nothing."""
         reading: Set[int] = {self._news, *self._sources}
-        if self._terminal and self._terminal.is_raw and not self._typed:
+        # What is typed when the command has ended is for who reads the terminal next.
+        if self._terminal and self._terminal.is_raw and not self._typed and self._process.returncode is None:
             reading.add(0)
         writing = [self._terminal.master] if self._terminal and self._typed else []
         ready, writable, _ = select.select(list(reading), writing, [], seconds)
