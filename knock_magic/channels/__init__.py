@@ -31,7 +31,7 @@ def find(name: str) -> Type[Channel]:
         raise unknown(name)
     module = importlib.import_module(f"{__name__}.{name}")
     found = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Channel))
-    return next(cls for cls in found if cls.__module__ == module.__name__)
+    return next(cls for cls in found if cls.__module__ == module.__name__ and cls.key == name)
 
 
 def unknown(name: str) -> UsageError:

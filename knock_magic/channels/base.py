@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import io
 import json
+import logging
+import math
+import re
+import threading
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Dict, Mapping, NoReturn, Optional
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from traitlets import Unicode
-
+from knock_magic import fitting, trust
 from knock_magic.cleaning import one_line
+from knock_magic.durations import say_duration
 from knock_magic.errors import DeliveryError
-from knock_magic.settings import Explained, Settings
+from knock_magic.redaction import Redactor
+from knock_magic.settings import Explained, Secret, Settings
 from knock_magic.template import Message
 
 if TYPE_CHECKING:
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 20
+ANSWER_BYTES = 64 * 1024  # more than any provider has to say
+NAMELESS = "knock"  # what is sent in place of nothing, which no service takes
 USER_AGENT = "knock_magic (https://pypi.org/project/knock-magic)"
 
 Texts = Mapping[str, str]
@@ -36,98 +46,345 @@ class Channel(Settings):
     steps: Texts = {}
     # A channel that shows in the notebook itself has no one to send to from another process.
     in_kernel = False
+    # Whether it sends `message.event.picture` along.
+    takes_pictures = False
+    # The most that one message holds, in `unit`; None where that is more than a knock ever has.
+    limit: Optional[int] = None
+    unit = "characters"  # one of `fitting.UNITS`
 
     def send(self, message: Message) -> None:
         """Deliver `message`, or raise `DeliveryError`."""
         raise NotImplementedError
 
+    def error(self, en: str, ko: str, **about: Any) -> DeliveryError:
+        """A `DeliveryError` that begins with the channel's name."""
+        return DeliveryError({"en": f"{self.label['en']}: {en}", "ko": f"{self.label['ko']}: {ko}"}, **about)
+
+    def escape(self, text: str) -> str:
+        """`text` written so that nothing in it comes alive in this service; longer than it, maybe."""
+        return text
+
+    def fit(self, message: Message) -> str:
+        """The text of `message`, not escaped yet, cut to this channel's limit."""
+        return fit(message, self.limit, self.measure) or NAMELESS
+
+    def measure(self, text: str) -> int:
+        """How much of the limit `text` takes."""
+        return fitting.UNITS[self.unit](self.escape(text))
+
+    def hide(self, text: str, *more: str) -> str:
+        """`text` without this channel's secrets, and without `more` of them, however a server writes them."""
+        return Redactor({}, lambda: [*self._secrets(), *more]).text(text)
+
+    def _secrets(self) -> Iterator[str]:
+        for name, trait in self.fields().items():
+            value = getattr(self, name)
+            if isinstance(trait, Secret) and value:
+                yield value
+                if isinstance(trait, Url):
+                    yield from _secret_parts(value)
+
+
+def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str:
+    """The text of `message` in at most `limit` by `measure`: headline, the error and how late it is stay."""
+    if limit is None:
+        return message.text
+    error = message.event.error
+    keep = [say_duration(message.late_s, message.lang)] if message.late_s else []
+    if error:
+        last = next((line.strip() for line in reversed(error.message.splitlines()) if line.strip()), "")
+        keep += [error.type, last[:40]]
+    return fitting.fit(message.text, limit, measure, keep)
+
+
+def _secret_parts(url: str) -> Iterator[str]:
+    """What of an address can be the key in it: its path, the long words there, the values it asks with."""
+    parts = urlsplit(url)
+    yield from (part for part in (parts.netloc.rpartition("@")[0], parts.password or "") if part)
+    yield from (part for part in parts.path.split("/") if len(part) > 7)
+    yield from (value for _, value in parse_qsl(parts.query))
+    if len(parts.path) > 7:
+        yield parts.path
+
+
+# HTTP.
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a server said: its status, its headers, and the beginning of its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> Dict[str, Any]:
+        """The body as a JSON object; empty if it is none."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def is_page(self) -> bool:
+        """Whether this is a page for people: what a network's login page puts in a service's place."""
+        return self.text.lstrip()[:200].lower().startswith(("<!doctype html", "<html"))
+
 
 class HttpChannel(Channel):
     """A channel behind HTTP(S)."""
 
-    def post(
+    def post(self, url: str, **request: Any) -> Answer:
+        """Post as `request` does it, and return an answer of 2xx.
+
+        Raises:
+            DeliveryError: no answer, or another one.
+        """
+        answer = self.request(url, **request)
+        if not 200 <= answer.status < 300:
+            raise self.refusal(answer)
+        return answer
+
+    def request(
         self,
         url: str,
         *,
         payload: Optional[Any] = None,
+        form: Optional[Mapping[str, str]] = None,
         body: Optional[bytes] = None,
         headers: Optional[Mapping[str, str]] = None,
-    ) -> requests.Response:
-        """Post `payload` as JSON, or `body` as it is, and return an answer of 2xx.
+    ) -> Answer:
+        """Post `payload` as JSON, `form` as a form, or `body` as it is, and return the answer, whatever it is.
 
         Raises:
-            DeliveryError: no answer, or another one. Its text never has the address, which can be a secret.
+            DeliveryError: there was none. Its text never has the address, which can be a secret.
         """
         import requests  # only a delivery pays the 170 ms that this takes
 
-        all_headers: Dict[str, str] = {"User-Agent": USER_AGENT, **(headers or {})}
-        if body is None:
-            body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8")
-            all_headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        try:
-            response = requests.post(
-                url,
-                data=body,
-                headers=all_headers,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,  # a redirect would carry the headers, and their secrets, to another host
+        kind = "application/json; charset=utf-8"
+        if form is not None:
+            kind, body = (
+                "application/x-www-form-urlencoded;charset=utf-8",
+                urlencode(form, errors="replace").encode("ascii"),
             )
-        except requests.RequestException as error:
-            raise self._unreachable(error) from None
-        self._check(response)
-        return response
+        elif body is None:
+            body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        sending = _Body(body)
+        # An answer is short; one that unpacks to gigabytes is none.
+        all_headers = {"User-Agent": USER_AGENT, "Content-Type": kind, "Accept-Encoding": "identity", **(headers or {})}
+        try:
+            with requests.Session() as session, _unlogged():
+                self._refuse_inward(url, session)
+                response = session.post(
+                    url,
+                    data=sending,
+                    headers=all_headers,
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    allow_redirects=False,  # a redirect would carry the headers, and their secrets, to another host
+                    stream=True,
+                    verify=trust.ca_bundle() or True,
+                    auth=_as_it_is,
+                )
+                return _read(response)
+        except (requests.RequestException, OSError, ValueError) as error:
+            # ValueError: an address or header that no request can be made of.
+            failure = self._unreachable(error, sending.was_begun)
+        raise failure  # out here, so that it does not carry what was caught, which shows the address
 
-    def _check(self, response: requests.Response) -> None:
-        status = response.status_code
-        if 200 <= status < 300:
-            return
-        label = self.label
+    def refusal(self, answer: Answer) -> DeliveryError:
+        """The error for an `answer` that is no success; a service with words of its own looks for them first."""
+        status, said = answer.status, self.said(answer)
+        if answer.is_page and status < 400:
+            return self.error(
+                f"a web page answered (HTTP {status}), so nothing arrived. Does this network ask for a login?",
+                f"웹 페이지가 대신 응답해서(HTTP {status}) 알림이 도착하지 않았어요. 로그인이 필요한 네트워크인지 확인해 주세요.",
+            )
         if 300 <= status < 400:
-            raise DeliveryError(
-                {
-                    "en": f"{label['en']} answered with a redirect (HTTP {status}), which is never followed. Check the address.",
-                    "ko": f"{label['ko']} 서버가 다른 주소로 보내려 해요(HTTP {status}). 주소를 확인해 주세요.",
-                },
+            return self.error(
+                f"it answered with a redirect (HTTP {status}), which is never followed. Check the address.",
+                f"서버가 다른 주소로 보내려 해요(HTTP {status}). 주소를 확인해 주세요.",
                 permanent=True,
             )
-        raise DeliveryError(
-            {
-                "en": f"{label['en']} answered HTTP {status}: {_answer(response)}",
-                "ko": f"{label['ko']} 서버의 응답: HTTP {status}, {_answer(response)}",
-            },
-            permanent=status not in (408, 425, 429) and status < 500,
-            retry_after=retry_after(response.headers),
+        if status in (401, 403, 404, 410):
+            return self.error(
+                f"it no longer accepts this address or key (HTTP {status}{said}). Make a new one and set it.",
+                f"이 주소나 키를 더는 받아 주지 않아요(HTTP {status}{said}). 새로 발급해서 설정해 주세요.",
+                permanent=True,
+                revoked=True,
+            )
+        if status == 429:
+            return self.error(
+                f"it asks to slow down (HTTP 429{said}).",
+                f"너무 자주 보내서 잠시 기다려야 해요(HTTP 429{said}).",
+                retry_after=retry_after(answer.headers),
+            )
+        if status >= 500:
+            return self.error(
+                f"it has trouble of its own (HTTP {status}{said}).",
+                f"서버에 문제가 있어요(HTTP {status}{said}).",
+                retry_after=retry_after(answer.headers),
+                maybe_sent=True,  # the part that failed may be the one after the message went on
+            )
+        return self.error(
+            f"it answered HTTP {status}{said}.",
+            f"서버 응답: HTTP {status}{said}.",
+            permanent=status not in (408, 425),
+            maybe_sent=status < 300,
         )
 
-    def _unreachable(self, error: Exception) -> DeliveryError:
-        """What stopped the request. Only the kind of `error` is told: its text would show the address."""
+    def said(self, answer: Answer, *secrets: str) -> str:
+        """The beginning of the server's own words, to follow a number: enough to understand, too little to flood."""
+        words = "" if answer.is_page else one_line(self.hide(answer.text, *secrets), 200)
+        return f", {words}" if words else ""
+
+    def _refuse_inward(self, url: str, session: requests.Session) -> None:
+        import requests.utils
+
+        parts = urlsplit(url)
+        proxies = session.merge_environment_settings(url, {}, None, None, None)["proxies"]
+        # Behind a proxy, names are the proxy's to look up; asking here could hang.
+        direct = not requests.utils.select_proxy(url, proxies)
+        trust.refuse_inward(parts.hostname or "", parts.port or 443, look_up=direct)
+
+    def _unreachable(self, error: Exception, begun: bool) -> DeliveryError:
+        """What stopped the request. Only the kind of `error` is told: its text would show the address.
+
+        Neither does its kind tell whether the request was read (a proxy hides that), but `begun` does.
+        """
         import requests
 
-        if isinstance(error, requests.exceptions.SSLError):
+        malformed = False
+        if isinstance(error, requests.exceptions.Timeout):
+            why = {"en": "it did not answer in time", "ko": "제때 응답하지 않았어요"}
+        elif begun:
+            why = {"en": "the connection broke before it had answered", "ko": "응답을 받기 전에 연결이 끊겼어요"}
+        elif isinstance(error, requests.exceptions.SSLError):
             why = {"en": "its TLS certificate could not be trusted", "ko": "TLS 인증서를 믿을 수 없어요"}
         elif isinstance(error, requests.exceptions.ProxyError):
             why = {"en": "the proxy did not let the request through", "ko": "프록시가 요청을 막았어요"}
-        elif isinstance(error, requests.exceptions.ConnectTimeout):
-            why = {"en": "it could not be reached in time", "ko": "제때 연결되지 않았어요"}
-        elif isinstance(error, requests.exceptions.Timeout):
-            why = {"en": "it did not answer in time", "ko": "제때 응답하지 않았어요"}
-        elif isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-            why = {"en": "the address is malformed", "ko": "주소 형식이 잘못됐어요"}
+        elif isinstance(error, requests.exceptions.ConnectionError):
+            why = {"en": "it could not be reached", "ko": "연결하지 못했어요"}
+        elif isinstance(error, trust.Inward):
+            malformed = True
+            why = {
+                "en": "link-local addresses and a cloud's metadata service are refused",
+                "ko": "링크 로컬 주소와 클라우드 메타데이터 주소로는 보내지 않아요",
+            }
+        elif isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
+            why = {
+                "en": "your proxy speaks SOCKS, which needs: pip install pysocks",
+                "ko": "SOCKS 프록시를 쓰려면 이 명령으로 설치해 주세요: pip install pysocks",
+            }
+        elif isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+            why = {
+                "en": "the file that REQUESTS_CA_BUNDLE or SSL_CERT_FILE names can't be read",
+                "ko": "REQUESTS_CA_BUNDLE이나 SSL_CERT_FILE에 적힌 파일을 읽을 수 없어요",
+            }
         else:
-            why = {"en": "the connection failed", "ko": "연결하지 못했어요"}
-        # A request that may have been read before the time ran out or the line broke may have been acted on.
-        sent = isinstance(error, requests.exceptions.Timeout) or "Connection aborted" in str(error)[:200]
-        return DeliveryError(
-            {"en": f"{self.label['en']}: {why['en']}.", "ko": f"{self.label['ko']}: {why['ko']}."},
-            permanent=isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)),
-            maybe_sent=sent and not isinstance(error, requests.exceptions.ConnectTimeout),
-        )
+            malformed = True
+            why = {"en": "nothing can be sent to this address", "ko": "이 주소로는 보낼 수 없어요"}
+        return self.error(f"{why['en']}.", f"{why['ko']}.", permanent=malformed, maybe_sent=begun)
 
 
-class Url(Unicode):
-    """An http(s) address; it is a secret like any other, since many services put the key into it."""
+class _Body(io.BytesIO):
+    """A request's body that knows whether any of it was asked for: before that, the other side got no request."""
+
+    was_begun = False
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        self.was_begun = True
+        return super().read(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.was_begun = True
+        return super().__iter__()
+
+
+def _read(response: requests.Response) -> Answer:
+    body = b""
+    for chunk in response.iter_content(1024):
+        body += chunk
+        if len(body) >= ANSWER_BYTES:
+            break
+    return Answer(response.status_code, response.headers, body[:ANSWER_BYTES].decode("utf-8", "replace"))
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stands where requests would else put in what ``~/.netrc`` has for this host, over our own header."""
+    return request
+
+
+class _unlogged:  # noqa: N801 - reads as what it does in a `with`
+    """Keeps what urllib3 logs in this thread out of every log: at DEBUG it writes addresses with their keys."""
+
+    _threads: Set[int] = set()
+    _loggers = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.poolmanager")
+
+    def __enter__(self) -> None:
+        self._threads.add(threading.get_ident())
+        for name in self._loggers:
+            logging.getLogger(name).addFilter(self._passes)  # adding it again changes nothing
+
+    def __exit__(self, *_: Any) -> None:
+        self._threads.discard(threading.get_ident())
+
+    @classmethod
+    def _passes(cls, record: logging.LogRecord) -> bool:
+        return threading.get_ident() not in cls._threads
+
+
+def retry_after(headers: Mapping[str, str]) -> Optional[float]:
+    """Seconds from now by a ``Retry-After`` header, a number or a date (RFC 9110, 10.2.3), if there is one."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until(value)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+        if moment.tzinfo is None:  # "-0000", which says UTC and no more
+            moment = moment.replace(tzinfo=datetime.timezone.utc)
+        return moment.timestamp() - time.time()
+    except (TypeError, ValueError, IndexError, OverflowError, OSError):
+        return math.nan
+
+
+# Settings that several channels have.
+
+# Whose address it is, so that one that was put into the wrong setting is told from a mistyped one.
+_SERVICES = {
+    "hooks.slack.com": "Slack",
+    "discord.com": "Discord",
+    "discordapp.com": "Discord",
+    "webhook.office.com": "Teams",
+    "logic.azure.com": "Teams",
+    "api.powerplatform.com": "Teams",
+    "chat.googleapis.com": "Google Chat",
+    "api.telegram.org": "Telegram",
+    "wh.jandi.com": "JANDI",
+    "dooray.com": "Dooray!",
+    "kakaowork.com": "KakaoWork",
+    "ntfy.sh": "ntfy",
+}
+
+
+class Url(Secret):
+    """An http(s) address; it is a secret like any other, since many services put the key into it.
+
+    With `hosts`, it is one that a service gave out, at one of these, and looks like `example`.
+    """
 
     info_text = "an address that starts with https:// or http://"
+
+    def __init__(self, *args: Any, hosts: Sequence[str] = (), example: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hosts = hosts
+        self.example = example or "https://example.com/hook"
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what no server could be behind."""
@@ -136,15 +393,22 @@ class Url(Unicode):
             return text
         try:
             parts = urlsplit(text)
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            host = (parts.hostname or "").lower()
+            good = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
         except ValueError:
-            good = False
+            good, host = False, ""
         if not good or any(letter.isspace() for letter in text):
             scheme = text.split("://")[0][:12] if "://" in text else ""
             seen_en = f", got one that starts with {scheme}://" if scheme not in ("", "http", "https") else ""
             raise Explained(
-                f"must be an address such as https://example.com/hook{seen_en}.",
-                "https://example.com/hook 같은 주소여야 해요.",
+                f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요."
+            )
+        if self.hosts and (host not in self.hosts or parts.scheme != "https"):
+            owner = next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
+            seen_en = f"; this is an address of {owner}" if owner and host not in self.hosts else ""
+            seen_ko = f" 지금 넣은 것은 {owner} 주소예요." if owner and host not in self.hosts else ""
+            raise Explained(
+                f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요.{seen_ko}"
             )
         return text
 
@@ -153,19 +417,20 @@ class Url(Unicode):
         raise Explained(f"must be {self.info_text}, got a {type(value).__name__}.", "http(s) 주소여야 해요.")
 
 
-def retry_after(headers: Mapping[str, str]) -> Optional[float]:
-    """Seconds from now by a ``Retry-After`` header, a number or a date (RFC 9110, 10.2.3), if there is one."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
+class Token(Secret):
+    """A secret that a machine made up: letters, digits and signs of ASCII, without spaces.
 
+    With `pattern`, it looks as `like` says, in each language.
+    """
 
-def _answer(response: requests.Response) -> str:
-    """The beginning of the provider's own words: enough to understand, too little to flood a phone."""
-    return one_line(response.text, 200) or response.reason or ""
+    def __init__(self, *args: Any, pattern: str = "", like: Optional[Texts] = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pattern = re.compile(pattern)
+        self.like = like or {"en": "letters and digits without spaces", "ko": "공백 없는 영문자와 숫자"}
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what no header can carry, and what is another kind of key."""
+        text = super().validate(obj, value)
+        if text and not (re.fullmatch("[!-~]+", text) and self.pattern.match(text)):
+            raise Explained(f"must be {self.like['en']}.", f"형식은 {self.like['ko']}예요.")
+        return text

@@ -35,7 +35,7 @@ class Webhook(HttpChannel):
 
     def send(self, message: Message) -> None:
         """Deliver `message`; any 2xx is a success, for the server is the user's own."""
-        body = json.dumps(payload(message), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        body = json.dumps(payload(message), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if self.secret:
             digest = hmac.new(self.secret.encode("utf-8"), body, hashlib.sha256).hexdigest()

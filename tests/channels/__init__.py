@@ -1,0 +1,1 @@
+"""Tests of the channels; a package, so that its files may be named like others."""

@@ -1,0 +1,303 @@
+"""Slack: its blocks, its words, its two ways in."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Dict, List
+
+import pytest
+
+from knock_magic.channels.slack import API, Slack
+from knock_magic.errors import DeliveryError, SettingsError
+from knock_magic.event import ErrorInfo, Event
+from knock_magic.template import Message, render
+
+from .stage import CANARY, Answer, Contract, Internet, Request
+
+HOOK = f"https://hooks.slack.com/services/T00000000/B00000000/{CANARY}xxxxxxxxxxxxxxxxxx"
+TOKEN = f"xoxb-{CANARY}-0123456789"
+
+
+def elements(request: Request) -> List[Dict[str, Any]]:
+    found: List[Dict[str, Any]] = []
+    for block in request.json["blocks"]:
+        found += [element for element in [block.get("text"), *block.get("fields", [])] if element]
+    return found
+
+
+def read(request: Request) -> List[str]:
+    shown = "\n".join(element["text"] for element in elements(request))
+    return [request.json["text"], shown]
+
+
+def is_code(text: str) -> bool:
+    return text[:4] == "```\n" and text[-4:] == "\n```" and "```" not in text[3:-3]
+
+
+def alive(request: Request) -> List[str]:
+    """Mentions and links stand in angle brackets; other signs mean something in mrkdwn, but not within code."""
+    found = [text for text in read(request) if "<" in text or ">" in text]
+    marked = [element["text"] for element in elements(request) if element["type"] == "mrkdwn"]
+    found += [text for text in marked if not (is_code(text) or re.fullmatch(r"[a-z_]+\n\*[\d.]+\*", text))]
+    return found + (["mrkdwn"] if request.json["mrkdwn"] else [])
+
+
+CONTRACT = Contract(
+    settings={"webhook_url": HOOK},
+    answer=lambda request: Answer(200, "ok"),
+    read=read,
+    alive=alive,
+    inside=[("another word", Answer(200, "no_service"), True), ("nothing", Answer(200, ""), True)],
+)
+
+
+def hook() -> Slack:
+    return Slack(webhook_url=HOOK)
+
+
+def bot() -> Slack:
+    return Slack(token=TOKEN, channel="C0123456789")
+
+
+def message(kind: str = "failed", template: str = "standard", **about: Any) -> Message:
+    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
+    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error, "metrics": {"acc": 0.91}}
+    return render(Event(kind, "학습", **{**values, **about}), template, lang="ko")
+
+
+def error_of(sender: Slack) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        sender.send(message())
+    return caught.value
+
+
+# What is posted.
+
+
+def test_a_headline_a_table_and_code(internet: Internet) -> None:
+    internet.answering = CONTRACT.answer
+
+    hook().send(message())
+
+    header, table, code = internet.requests[0].json["blocks"]
+    assert (header["type"], header["text"]["text"]) == ("header", "❌ 학습 실패했어요 · 1분")
+    assert [field["text"] for field in table["fields"]] == ["acc\n*0.91*"]
+    assert code["text"]["text"] == "```\nValueError: loss is nan\ncell, 3, &lt;module&gt;\n```"
+    assert internet.requests[0].json["text"] == message().text.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_the_short_template_s_one_line_is_a_headline_and_its_facts(internet: Internet) -> None:
+    internet.answering = CONTRACT.answer
+
+    hook().send(message(template="short"))
+
+    kinds = [block["type"] for block in internet.requests[0].json["blocks"]]
+    assert kinds == ["header", "section", "section"]
+    assert elements(internet.requests[0])[0]["text"] == "❌ 학습 실패했어요 · 1분"
+
+
+@pytest.mark.parametrize("template", ["short", "standard", "detailed"])
+@pytest.mark.parametrize("size", [1, 10, 50])
+def test_slack_s_own_models_take_the_blocks(template: str, size: int) -> None:
+    models = pytest.importorskip("slack_sdk.models.blocks")
+    error = ErrorInfo("ValueError", "<&>한글``` " * 100 * size, "\n".join(f"f.py, {n}, x" for n in range(size)))
+    metrics = {f"metric_{n}" * size: "값" * 80 * size for n in range(size)}
+
+    blocks = hook().blocks(message(template=template, error=error, metrics=metrics))
+
+    parsed = models.Block.parse_all(blocks)
+    assert len(parsed) == len(blocks) <= 50
+    for block in parsed:
+        block.validate_json()
+    assert all(len(field["text"]) <= 2000 for block in blocks for field in block.get("fields", []))
+    assert all(len(block["text"]["text"]) <= 3000 for block in blocks if "text" in block)
+    assert [block.to_dict() for block in parsed] == blocks
+
+
+def test_slack_s_own_webhook_client_sends_the_same(internet: Internet) -> None:
+    webhook = pytest.importorskip("slack_sdk.webhook")
+    internet.answering = CONTRACT.answer
+    told = message()
+    body = hook().payload(told)
+    hook().send(told)
+
+    trusted = __import__("ssl").create_default_context(cafile=str(internet.bundle))
+    webhook.WebhookClient(HOOK, ssl=trusted).send_dict(body)
+
+    ours, theirs = internet.requests
+    assert (ours.host, ours.path, ours.json) == (theirs.host, theirs.path, theirs.json)
+    assert (
+        ours.headers["Content-Type"].replace(" ", "").lower() == theirs.headers["Content-Type"].replace(" ", "").lower()
+    )
+
+
+def test_slack_s_own_web_client_sends_the_same(internet: Internet) -> None:
+    sdk = pytest.importorskip("slack_sdk")
+    internet.answering = lambda request: Answer(200, {"ok": True, "ts": "1.2"}, {"Content-Type": "application/json"})
+    told = message()
+    bot().send(told)
+
+    trusted = __import__("ssl").create_default_context(cafile=str(internet.bundle))
+    sdk.WebClient(TOKEN, ssl=trusted).chat_postMessage(channel="C0123456789", **bot().payload(told))
+
+    ours, theirs = internet.requests
+    assert (ours.host, ours.path) == (theirs.host, theirs.path) == ("slack.com", API.replace("https://slack.com", ""))
+    assert ours.headers["Authorization"] == theirs.headers["Authorization"]
+    assert ours.json == theirs.json
+
+
+def test_backticks_of_an_error_do_not_end_its_code(internet: Internet) -> None:
+    internet.answering = CONTRACT.answer
+
+    hook().send(message(error=ErrorInfo("ValueError", "a ``` b ```` c `````", None)))
+
+    assert alive(internet.requests[0]) == []
+
+
+@pytest.mark.parametrize("name", ["_a_", "*a*", "a/_b_", "`a`", "~a~", "a\nb", "<!here>"])
+def test_a_name_with_signs_stands_in_plain_text(internet: Internet, name: str) -> None:
+    internet.answering = CONTRACT.answer
+
+    hook().send(message(metrics={name: 0.5}))
+
+    assert {element["type"] for element in elements(internet.requests[0]) if "0.5" in element["text"]} == {"plain_text"}
+
+
+# The two ways in.
+
+
+def test_a_bot_posts_to_its_channel(internet: Internet) -> None:
+    internet.answering = lambda request: Answer(200, {"ok": True})
+
+    Slack(token=TOKEN, channel="C0123456789", webhook_url=HOOK).send(message())
+
+    assert internet.requests[0].json["channel"] == "C0123456789"
+    assert internet.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert internet.requests[0].host == "slack.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, ["KNOCK_SLACK_WEBHOOK_URL"]),
+        ({"webhook_url": HOOK}, []),
+        ({"token": TOKEN}, ["KNOCK_SLACK_CHANNEL"]),
+        ({"token": TOKEN, "channel": "C01"}, []),
+    ],
+)
+def test_one_way_in_is_enough(given: Dict[str, str], missing: List[str]) -> None:
+    assert Slack(**given).missing() == missing
+
+
+@pytest.mark.parametrize("body", [{"ok": False, "error": "channel_not_found"}, {}, {"ok": "true"}, {"ok": 1}])
+def test_only_ok_true_is_a_success(internet: Internet, body: Dict[str, Any]) -> None:
+    internet.answering = lambda request: Answer(200, body)
+
+    assert error_of(bot()).permanent
+
+
+# Its words.
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "revoked"),
+    [
+        (400, "invalid_payload", False),
+        (400, "no_text", False),
+        (403, "action_prohibited", True),
+        (403, "invalid_token", True),
+        (404, "channel_not_found", True),
+        (404, "no_service", True),
+        (404, "no_active_hooks", True),
+        (404, "team_disabled", True),
+        (410, "channel_is_archived", True),
+    ],
+)
+def test_a_webhook_s_refusal_is_permanent_and_says_what_to_do(
+    internet: Internet, status: int, word: str, revoked: bool
+) -> None:
+    internet.answering = lambda request: Answer(status, word)
+
+    error = error_of(hook())
+
+    assert (error.permanent, error.revoked) == (True, revoked)
+    assert word in error.texts["ko"]
+
+
+@pytest.mark.parametrize(
+    ("word", "permanent", "hint"),
+    [
+        ("invalid_auth", True, "token"),
+        ("token_revoked", True, "token"),
+        ("not_in_channel", True, "/invite"),
+        ("missing_scope", True, "chat:write"),
+        ("is_archived", True, "archived"),
+        ("restricted_action", True, "admin"),
+        ("invalid_blocks", True, "invalid_blocks"),
+        ("msg_too_long", True, "msg_too_long"),
+        ("ratelimited", False, "ratelimited"),
+        ("internal_error", False, "internal_error"),
+        ("service_unavailable", False, "service_unavailable"),
+    ],
+)
+def test_a_bot_s_error_says_what_to_do(internet: Internet, word: str, permanent: bool, hint: str) -> None:
+    internet.answering = lambda request: Answer(200, {"ok": False, "error": word}, {"Retry-After": "30"})
+
+    error = error_of(bot())
+
+    assert error.permanent == permanent
+    assert hint in error.texts["en"]
+    assert error.retry_after == (None if permanent else 30)
+
+
+def test_the_permission_that_is_missing_is_named(internet: Internet) -> None:
+    internet.answering = lambda request: Answer(
+        200, {"ok": False, "error": "missing_scope", "needed": "chat:write.public"}
+    )
+
+    assert "chat:write.public" in error_of(bot()).texts["ko"]
+
+
+# Its settings.
+
+
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("https://discord.com/api/webhooks/1/abc", "Discord"),
+        ("https://prod-01.koreacentral.logic.azure.com:443/workflows/1?sig=x", "Teams"),
+        ("https://lab.webhook.office.com/webhookb2/1", "Teams"),
+        ("https://hook.dooray.com/services/1/2/3", "Dooray!"),
+        ("https://example.com/services/T/B/x", ""),
+        ("http://hooks.slack.com/services/T/B/x", ""),
+        ("hooks.slack.com/services/T/B/x", ""),
+        ("https://hooks.slack.com.evil.example/services/T/B/x", ""),
+    ],
+)
+def test_an_address_of_another_service_is_refused_where_it_is_typed(address: str, owner: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Slack().put("webhook_url", address, "KNOCK_SLACK_WEBHOOK_URL")
+
+    for text in caught.value.texts.values():
+        assert text.startswith("KNOCK_SLACK_WEBHOOK_URL ")
+        assert "https://hooks.slack.com/services/" in text
+        assert owner in text
+        assert address not in text
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize("token", ["xapp-1-A0-abc", "xoxb 1", "abc", "봇토큰"])
+def test_a_token_of_another_kind_is_refused_where_it_is_typed(token: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Slack().put("token", token)
+
+    assert "xoxb-" in caught.value.texts["ko"]
+    assert token not in json.dumps(caught.value.texts, ensure_ascii=False)
+
+
+def test_a_channel_that_is_an_address_is_refused_where_it_is_typed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Slack().put("channel", "https://app.slack.com/client/T/C")
+
+    assert "C0123456789" in caught.value.texts["ko"]
