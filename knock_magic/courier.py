@@ -336,8 +336,10 @@ class Courier:
     def _hear_delivery(self, number: int, line: Optional[bytes]) -> None:
         if line is not None:
             result = json.loads(line)
-            if self._dispatch.answered(number, (result["knock"], result["channel"])):
+            key = (result["knock"], result["channel"])
+            if self._dispatch.answered(number, key):
                 self._settle(result)
+                self._dispatch.settled(number, key)
             return
         for knock, channel in self._dispatch.ended(number):
             reason = "it did not end in time"

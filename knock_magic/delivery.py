@@ -1,16 +1,18 @@
 """The short-lived process that sends: a job on stdin, one result a line on stdout, then it exits.
 
 It sends to all addresses of its job side by side, to each one message after the other. What hangs is killed by the courier
-together with this process, so no server, DNS or TLS stall outlives its deadline.
+together with this process, so no server, DNS or TLS stall outlives its deadline. A courier that is killed is
+succeeded by another, which sends again what was not written down as sent; so nothing new is begun then.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from knock_magic import channels, language
 from knock_magic.cleaning import one_line
@@ -28,32 +30,80 @@ def main(arguments: List[str]) -> None:
     job = json.loads(sys.stdin.buffer.readline())
     # At the end: what the kernel could import, these channels can too, but nothing there hides the standard library.
     sys.path.extend(folder for folder in job["sys_path"] if folder not in sys.path)
-    telling = threading.Lock()
+    telling, settled = threading.Lock(), Settled()
+    threading.Thread(target=settled.listen, args=(sys.stdin.fileno(),), daemon=True).start()
+    alarm = threading.Timer(job["deadline_s"], os._exit, (1,))  # for the case that the courier is gone by then
+    alarm.daemon = True
+    alarm.start()
 
     def tell(result: Result) -> None:
         with telling:
             sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n")
             sys.stdout.buffer.flush()
 
-    send_all(job["items"], tell)
+    send_all(job["items"], tell, settled.wait)
 
 
-def send_all(items: Sequence[Mapping[str, Any]], tell: Callable[[Result], None]) -> None:
+class Settled:
+    """Which results the courier has written down.
+
+    What goes to one address waits for the one before it to be settled. So a courier's death costs one extra copy
+    per address at most: of the message that was on its way.
+    """
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._keys: Set[Tuple[str, str]] = set()
+        self._courier_is_gone = False
+
+    def listen(self, fd: int) -> None:
+        """Hear the courier until its end. Not by `sys.stdin`, whose lock must be free when Python ends."""
+        rest = b""
+        while True:
+            data = os.read(fd, 4096)
+            *lines, rest = (rest + data).split(b"\n")
+            with self._news:
+                self._keys.update(tuple(json.loads(line)) for line in lines)
+                self._courier_is_gone = not data
+                self._news.notify_all()
+            if not data:
+                return
+
+    def wait(self, result: Result) -> bool:
+        """Wait until `result` is settled; False when the courier is gone, and will not do it."""
+        key = (result["knock"], result["channel"])
+        with self._news:
+            self._news.wait_for(lambda: key in self._keys or self._courier_is_gone)
+            return key in self._keys
+
+
+def send_all(
+    items: Sequence[Mapping[str, Any]],
+    tell: Callable[[Result], None],
+    settled: Callable[[Result], bool] = lambda result: True,
+) -> None:
     """Send every item, the addresses side by side; `tell` gets the result of each as it is known."""
     by_address: Dict[str, List[Mapping[str, Any]]] = {}
     for item in items:
         by_address.setdefault(item["fingerprint"], []).append(item)
-    threads = [threading.Thread(target=_send_in_turn, args=(turn, tell), daemon=True) for turn in by_address.values()]
+    threads = [
+        threading.Thread(target=_send_in_turn, args=(turn, tell, settled), daemon=True) for turn in by_address.values()
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _send_in_turn(items: List[Mapping[str, Any]], tell: Callable[[Result], None]) -> None:
+def _send_in_turn(
+    items: List[Mapping[str, Any]], tell: Callable[[Result], None], settled: Callable[[Result], bool]
+) -> None:
     """Send what goes to one address one after the other; once it is out of order, the rest is held back."""
     in_order, until = True, time.monotonic() + BUDGET_S
+    result: Optional[Result] = None
     for item in items:
+        if result is not None and not settled(result):
+            return
         if in_order and time.monotonic() < until:
             result = send(item)
             in_order = result["ok"] or result["permanent"]

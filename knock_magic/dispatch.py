@@ -72,7 +72,7 @@ class Dispatch:
             work, arguments = self._send_here, (number, items)
         else:
             self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, process)
-            job = json.dumps({"sys_path": sys_path, "items": items}).encode("ascii") + b"\n"
+            job = _encoded({"sys_path": sys_path, "items": items, "deadline_s": self._deadline_s})
             work, arguments = self._attend, (number, process, job)  # type: ignore[assignment]
         try:
             threading.Thread(target=work, args=arguments, daemon=True).start()
@@ -91,9 +91,20 @@ class Dispatch:
         flight.unanswered.discard(key)
         return True
 
+    def settled(self, number: int, key: Key) -> None:
+        """Tell the delivery that its answer is written down: it begins nothing more at that address before."""
+        flight = self._flights.get(number)
+        if flight and flight.process and flight.process.stdin:
+            try:
+                flight.process.stdin.write(_encoded(key))  # a few lines, so the pipe never fills
+            except OSError:
+                pass  # it has ended
+
     def ended(self, number: int) -> Set[Key]:
         """Forget a delivery that has ended; what it left unanswered."""
         flight = self._flights.pop(number, None)
+        if flight and flight.process and flight.process.stdin:
+            flight.process.stdin.close()
         return flight.unanswered if flight else set()
 
     def kill_overdue(self) -> None:
@@ -114,7 +125,6 @@ class Dispatch:
             view = memoryview(job)
             while view:
                 view = view[process.stdin.write(view) or 0 :]
-            process.stdin.close()
         except OSError:
             pass  # it died before it had read all; its end tells
         rest = b""
@@ -134,3 +144,7 @@ class Dispatch:
 
         delivery.send_all(items, lambda result: self._put((number, json.dumps(result).encode("ascii"))))
         self._put((number, None))
+
+
+def _encoded(line: Any) -> bytes:
+    return json.dumps(line).encode("ascii") + b"\n"
