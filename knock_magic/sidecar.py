@@ -169,14 +169,22 @@ class Sidecar:
                 self._state.notify_all()
 
     def _write(self) -> None:
-        """Write what the pipe takes. Whoever holds the lock writes for all; nobody waits for it."""
+        """Write what the pipe takes, and leave the rest to the thread."""
+        if not self._drain():
+            self._nudge()
+
+    def _drain(self) -> bool:
+        """Write until all is written, or, False, the pipe takes no more.
+
+        Whoever holds the lock writes for all; nobody waits for it.
+        """
         while (self._queue or self._partial) and self._writing.acquire(False):
             try:
                 if not self._write_one():
-                    self._nudge()
-                    return
+                    return False
             finally:
                 self._writing.release()
+        return True
 
     def _write_one(self) -> bool:
         """Write one line, or the rest of one; False when the pipe takes no more now."""
@@ -242,7 +250,7 @@ class Sidecar:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._take(line)
-            self._write()
+            self._drain()  # what is left waits for the pipe; to nudge ourselves would be to spin
 
     def _serve_by_threads(self) -> None:
         """Where pipes can't be polled: this thread reads, and another one writes."""
