@@ -108,7 +108,7 @@ class Configuration:
     def _read_file(self) -> List[SettingsError]:
         data, problems = self._file.read()
         self.sources = dataclasses.replace(self.sources, file=data)
-        self.templates, wrong = own_templates.read(data.get("templates", {}), self._file.misfit)
+        self.templates, wrong = own_templates.read(data.get("templates", {}), self.file_name)
         strays = [name for name in data.get("channels", {}) if name not in channels.names()]
         return [*problems, *wrong, *(_no_channel(f"{self.file_name}: channels.{plain(name)}", name) for name in strays)]
 

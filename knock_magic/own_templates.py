@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from knock_magic.cleaning import clean
 from knock_magic.errors import SettingsError, did_you_mean
@@ -12,26 +12,27 @@ from knock_magic.template import BUILT_IN, DEFAULT, OWN_KEYS, faults
 LONGEST = 4000  # characters of one text; it is sent along with each knock
 
 Own = Dict[str, str]  # a text by outcome
-Misfit = Callable[[str, str, str], SettingsError]
 
 
-def read(section: Mapping[str, Any], misfit: Misfit) -> Tuple[Dict[str, Own], List[SettingsError]]:
+def read(section: Mapping[str, Any], file_name: str) -> Tuple[Dict[str, Own], List[SettingsError]]:
     """The templates in `section` by name, and what of it can't be used.
 
     Args:
         section: name to a text, a list of lines, or one of these for each outcome.
-        misfit: makes the error for a path in the file and what was expected there.
+        file_name: how its owner calls the file.
     """
     found: Dict[str, Own] = {}
     problems: List[SettingsError] = []
     for name, value in section.items():
-        path = f"templates.{clean(name, 40)}"
+        path = f"{file_name}: templates.{clean(name, 40)}"
         if name in BUILT_IN or not name.strip():
-            problems.append(misfit(path, "called otherwise: this name is taken", "다른 이름(이미 쓰는 이름이에요)"))
+            problems.append(_error(path, "needs another name, this one is taken", "다른 이름을 써 주세요"))
             continue
-        own, wrong = _read_one(value, path, misfit)
-        problems += wrong
-        if own:
+        texts = value if isinstance(value, dict) else {DEFAULT: value}
+        wrong = {key: _wrong(key, text, path, isinstance(value, dict)) for key, text in texts.items()}
+        problems += [problem for problem in wrong.values() if problem]
+        own = {key: clean(_joined(text), LONGEST) for key, text in texts.items() if not wrong[key]}
+        if any(own.values()):
             found[name] = own
     return found, problems
 
@@ -42,26 +43,24 @@ def check(name: str, own: Own) -> List[SettingsError]:
     return [SettingsError(texts["en"], texts["ko"]) for texts in found.values()]
 
 
-def _read_one(value: Any, path: str, misfit: Misfit) -> Tuple[Own, List[SettingsError]]:
-    own: Own = {}
-    problems: List[SettingsError] = []
-    for key, given in (value if isinstance(value, dict) else {DEFAULT: value}).items():
-        where = f"{path}.{plain(key)}" if isinstance(value, dict) else path
-        text = _text(given)
-        if key not in OWN_KEYS:
-            hint_en, hint_ko = did_you_mean(key, OWN_KEYS)
-            known = ", ".join(OWN_KEYS)
-            problems.append(misfit(where, f"for one of {known}.{hint_en}".rstrip("."), f"{known} 중 하나.{hint_ko}"))
-        elif text is None:
-            problems.append(misfit(where, "a text, or a list of its lines", "글 또는 줄 목록"))
-        elif len(text) > LONGEST:
-            problems.append(misfit(where, f"at most {LONGEST} characters", f"{LONGEST}자 이하의 글"))
-        elif text.strip():
-            own[key] = clean(text, LONGEST)
-    return own, problems
+def _wrong(key: str, value: Any, path: str, is_by_outcome: bool) -> Optional[SettingsError]:
+    path = f"{path}.{plain(key)}" if is_by_outcome else path
+    if key not in OWN_KEYS:
+        known = ", ".join(OWN_KEYS)
+        hint_en, hint_ko = did_you_mean(key, OWN_KEYS)
+        return _error(
+            path, f"is no outcome.{hint_en} There are: {known}", f"없는 결과예요.{hint_ko} 쓸 수 있는 결과: {known}"
+        )
+    if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(line, str) for line in value)):
+        return _error(path, "must be a text, or a list of its lines", "글이나 줄 목록이어야 해요")
+    if len(_joined(value)) > LONGEST:
+        return _error(path, f"must have at most {LONGEST} characters", f"{LONGEST}자를 넘을 수 없어요")
+    return None
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "\n".join(value)
-    return value if isinstance(value, str) else None
+def _joined(value: Any) -> str:
+    return "\n".join(value) if isinstance(value, list) else str(value)
+
+
+def _error(path: str, en: str, ko: str) -> SettingsError:
+    return SettingsError(f"{path} {en}.", f"{path}: {ko}.")

@@ -37,25 +37,30 @@ LAST_GOOD = FILE + ".last-good"
 
 Data = Dict[str, Any]
 
-# What the JSON reader of Python says, by its first words, and what was expected then.
-_EXPECTED = (
+# What the JSON reader of Python says, by its first words, and how to put it right.
+_BROKEN = (
     (
         "Expecting property name",
-        "a name in double quotes; after the last value comes no comma",
-        "큰따옴표로 감싼 이름(마지막 값 뒤에는 쉼표 없음)",
+        "expected a name in double quotes; after the last value comes no comma",
+        "큰따옴표로 감싼 이름이 와야 해요. 마지막 값 뒤에는 쉼표를 쓰지 않아요",
     ),
-    ("Illegal trailing comma", "no comma before the closing bracket", "닫는 괄호 앞에 쉼표 없음"),
-    ("Expecting ':'", "a colon after the name", "이름 뒤의 콜론(:)"),
-    ("Expecting ','", "a comma or a closing bracket", "쉼표나 닫는 괄호"),
+    ("Illegal trailing comma", "expected no comma before the closing bracket", "닫는 괄호 앞에는 쉼표를 쓰지 않아요"),
+    ("Expecting ':'", "expected a colon after the name", "이름 뒤에는 콜론(:)이 와야 해요"),
+    ("Expecting ','", "expected a comma or a closing bracket", "쉼표나 닫는 괄호가 와야 해요"),
     (
         "Expecting value",
-        'a value: "text", a number, true, false, [..] or {..}',
-        '값: "글", 숫자, true, false, [..], {..}',
+        'expected a value: "text", a number, true, false, [..] or {..}',
+        '값이 와야 해요("글", 숫자, true, false, [..], {..})',
     ),
-    ("Unterminated string", "a closing double quote", "닫는 큰따옴표"),
-    ("Invalid control character", "a text on one line (\\n is a new line)", "한 줄로 쓴 글(줄바꿈은 \\n)"),
-    ("Invalid \\", "\\\\ for a backslash", "역슬래시는 \\\\로"),
-    ("Extra data", "nothing after the closing bracket", "닫는 괄호로 끝나는 파일"),
+    ("Unterminated string", "expected a closing double quote", "큰따옴표를 닫아 주세요"),
+    (
+        "Invalid control character",
+        "expected a text on one line (\\n is a new line)",
+        "글은 한 줄로 써 주세요(줄바꿈은 \\n)",
+    ),
+    ("Invalid \\", "expected \\\\ for a backslash", "역슬래시는 \\\\로 써 주세요"),
+    ("Extra data", "expected nothing after the closing bracket", "닫는 괄호 뒤에는 아무것도 없어야 해요"),
+    ("", "expected JSON", "JSON 형식으로 써 주세요"),
 )
 
 
@@ -109,21 +114,20 @@ class SettingsFile:
             data = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            raise self._broken(f", line {line}", f" {line}번째 줄", "text in UTF-8", "UTF-8로 저장한 글") from None
+            raise self._broken("expected text in UTF-8", "UTF-8로 저장해 주세요", line) from None
         except json.JSONDecodeError as error:
-            expected = next(
-                ((en, ko) for begins, en, ko in _EXPECTED if error.msg.startswith(begins)), ("JSON", "JSON 형식")
-            )
-            where = f", line {error.lineno}, column {error.colno}"
-            raise self._broken(where, f" {error.lineno}번째 줄 {error.colno}번째 글자", *expected) from None
+            en, ko = next((en, ko) for begins, en, ko in _BROKEN if error.msg.startswith(begins))
+            raise self._broken(en, ko, error.lineno, error.colno) from None
         except (ValueError, RecursionError):  # a number too long to read, NaN, a thousand brackets
-            raise self._broken("", "", "plain JSON", "평범한 JSON 형식") from None
+            raise self._broken("expected plain JSON", "평범한 JSON 형식으로 써 주세요") from None
         if not isinstance(data, dict):
-            raise self._broken(", line 1", " 1번째 줄", "an object: {..}", "{..}로 감싼 객체")
+            raise self._broken("expected an object: {..}", "전체를 {..}로 감싸 주세요", 1)
         return data
 
-    def _broken(self, where_en: str, where_ko: str, en: str, ko: str) -> SettingsError:
-        return SettingsError(f"{self.shown}{where_en}: expected {en}.", f"{self.shown}{where_ko}: 있어야 할 것은 {ko}.")
+    def _broken(self, en: str, ko: str, line: int = 0, column: int = 0) -> SettingsError:
+        where_en = (f", line {line}" if line else "") + (f", column {column}" if column else "")
+        where_ko = (f" {line}번째 줄" if line else "") + (f" {column}번째 글자" if column else "")
+        return SettingsError(f"{self.shown}{where_en}: {en}.", f"{self.shown}{where_ko}: {ko}.")
 
     def _unreadable(self, error: OSError) -> SettingsError:
         why = error.strerror or type(error).__name__
@@ -172,7 +176,7 @@ class SettingsFile:
             value = holder.get(name)
             if value is None or isinstance(value, dict):
                 return value or {}
-            problems.append(self.misfit(path, "an object: {..}", "{..}로 감싼 객체"))
+            problems.append(self._misfit(path, "an object: {..}", "{..}로 감싼 객체"))
             return {}
 
         channels = sections("channels", data, "channels")
@@ -183,7 +187,7 @@ class SettingsFile:
         }
         return shaped, problems
 
-    def misfit(self, path: str, en: str, ko: str) -> SettingsError:
+    def _misfit(self, path: str, en: str, ko: str) -> SettingsError:
         """The error for a value that is not what belongs there; it never shows the value."""
         return SettingsError(
             f"{self.shown}: {path} must be {en}.", f"{self.shown}: {path} 값을 확인해 주세요. 필요한 형식: {ko}."

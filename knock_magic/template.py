@@ -102,7 +102,7 @@ def _hint(word: str, lang: str) -> str:
     import difflib
 
     likely = difflib.get_close_matches(word.lower()[:80], NAMES, n=1)
-    return {"en": f" (${likely[0]}?)", "ko": f"(${likely[0]}?)"}[lang] if likely else ""
+    return {"en": f" (${likely[0]}?)", "ko": f"(혹시 ${likely[0]}?)"}[lang] if likely else ""
 
 
 # Filling.

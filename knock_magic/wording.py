@@ -161,7 +161,7 @@ FAULTS: Words = {
     "ko": {
         "broken": "템플릿 {name}의 {line}번째 줄 {column}번째 글자에 오류가 있어요. "
         "$ 뒤에는 이름이 와야 하고, 달러 기호는 $$로 써요.",
-        "unknown": "템플릿 {name}에 없는 이름이 있어요: {names}.",
+        "unknown": "템플릿 {name}에 모르는 이름이 있어요: {names}.",
         "empty": "템플릿 {name}에는 이럴 때 보낼 말이 없어요.",
         "none": "{name} 템플릿은 없어요.",
     },

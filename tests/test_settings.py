@@ -364,7 +364,7 @@ def test_an_own_template_travels_whole_with_the_rules(desk: Desk) -> None:
     [
         (5, "templates.mine must be a text"),
         ([1], "templates.mine must be a text"),
-        ({"fialed": "x"}, "Did you mean failed?"),
+        ({"fialed": "x"}, "templates.mine.fialed is no outcome. Did you mean failed?"),
         ({"failed": 5}, "templates.mine.failed must be a text"),
         ("x" * 4001, "at most 4000 characters"),
     ],
