@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import unicodedata
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, Optional, Tuple
 
+from knock_magic import fitting
 from knock_magic.cleaning import ELLIPSIS
 
 GAP = "  "
@@ -87,34 +88,17 @@ def _first_line(cell: str) -> str:
 
 def columns(text: str) -> int:
     """How many columns of a terminal `text` takes."""
-    return sum(size for _, size in _sized(text))
+    return sum(map(_width, fitting.characters(text)))
 
 
 def padded(text: str, size: int) -> str:
     """`text` in exactly `size` columns, shortened if need be."""
-    if columns(text) > size:
-        text = _cut(text, size)
+    text = fitting.cut(text, size, columns)
     return text + " " * (size - columns(text))
 
 
-def _cut(text: str, size: int) -> str:
-    kept, used = [], 0
-    for letters, width in _sized(text):
-        if used + width > size - 1:
-            break
-        kept.append(letters)
-        used += width
-    return "".join(kept) + ELLIPSIS if size > 0 else ""
-
-
-def _sized(text: str) -> List[Tuple[str, int]]:
-    """The letters of `text`, each with what is joined to it, and its width (Unicode's East Asian Width)."""
-    found: List[Tuple[str, int]] = []
-    for letter in text:
-        if found and (unicodedata.combining(letter) or letter in "\u200d\ufe0e\ufe0f"):
-            before, width = found[-1]
-            # This selector makes a sign a picture, and a picture is wide.
-            found[-1] = (before + letter, 2 if letter == "\ufe0f" else width)
-        else:
-            found.append((letter, 2 if unicodedata.east_asian_width(letter) in "WF" else 1))
-    return found
+def _width(character: str) -> int:
+    """Two for what is wide (Unicode's East Asian Width), and for a sign that a selector makes a picture."""
+    if "\ufe0f" in character:
+        return 2
+    return 2 if any(unicodedata.east_asian_width(letter) in "WF" for letter in character) else 1

@@ -35,6 +35,7 @@ class Home:
         self.folder = folder
         self.work = folder / "work"
         self.work.mkdir()
+        (folder / "runtime").mkdir(mode=0o700)
 
     def env(self, **settings: Optional[str]) -> Dict[str, str]:
         """The environment of a kernel or shell; `settings` come on top, None takes one out."""
@@ -43,6 +44,7 @@ class Home:
             {
                 "KNOCK_HOME": str(self.folder / "knock"),
                 "KNOCK_LANG": "en",
+                "XDG_RUNTIME_DIR": str(self.folder / "runtime"),  # where the outbox goes that has no other place
                 "IPYTHONDIR": str(self.folder / "ipython"),
                 "JUPYTER_CONFIG_DIR": str(self.folder / "jupyter"),
                 "JUPYTER_DATA_DIR": str(self.folder / "jupyter"),
