@@ -1,0 +1,110 @@
+"""What the README says is held to what the code does: the channels' table is the traits, and its Python runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+
+from knock_magic import channels, language
+from knock_magic.settings import label_of
+
+ROOT = Path(__file__).parent.parent
+PAGES = {"README.md": "en", "README.ko.md": "ko"}
+HEADS = {"en": "| channel | settings |", "ko": "| 채널 | 설정 |"}
+BEGIN, END = "<!-- channels: begin -->\n", "<!-- channels: end -->"
+
+
+def table(lang: str) -> str:
+    """The channels' table, from the traits."""
+    rows = [HEADS[lang], "|---|---|"]
+    for name in channels.names():
+        channel = channels.find(name)
+        settings = [
+            f"`{channel.env_name(trait)}` {label_of(found, lang).rstrip('.')}"
+            for trait, found in channel.fields().items()
+        ]
+        rows.append(f"| `{name}` {language.pick(channel.label, lang)} | {'<br>'.join(settings)} |")
+    return "\n".join(rows) + "\n"
+
+
+def between(text: str) -> str:
+    return text.partition(BEGIN)[2].partition(END)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_table_of_channels_is_that_of_the_code(page: str) -> None:
+    """`KNOCK_WRITE_README=1` before pytest writes it anew."""
+    path = ROOT / page
+    text, made = path.read_text(encoding="utf-8"), table(PAGES[page])
+    if os.environ.get("KNOCK_WRITE_README"):
+        path.write_text(text.replace(BEGIN + between(text) + END, BEGIN + made + END), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+
+    assert between(text) == made
+
+
+def blocks(page: str, kind: str) -> List[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def environ(home: Path) -> Dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("KNOCK_")}
+    return {**clean, "KNOCK_HOME": str(home), "IPYTHONDIR": str(home / "ipython")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_cells_run(page: str, tmp_path: Path) -> None:
+    """In one shell, one after the other, as a reader types them."""
+    cells = ["def train(model): pass\ndef evaluate(model): return 0.913\nmodel = None", *blocks(page, "python")]
+    code = (
+        "import sys, json\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "for cell in json.load(sys.stdin):\n"
+        "    shell.run_cell(cell, store_history=True).raise_error()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(cells),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**environ(tmp_path), "KNOCK_LANG": PAGES[page], "PYTHONIOENCODING": "utf-8"},
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "resnet" in done.stdout
+    assert "acc 0.913" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_settings_file_is_understood(page: str, tmp_path: Path) -> None:
+    (settings,) = blocks(page, "json")
+    path = tmp_path / "settings.json"
+    path.write_text(settings.replace("/services/...", "/services/T0/B0/x"), encoding="utf-8")
+    path.chmod(0o600)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "knock_magic", "channels"],
+        capture_output=True,
+        text=True,
+        env=environ(tmp_path),
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "slack (Slack): ready" in done.stdout
+
+
+def test_both_pages_have_the_same_commands() -> None:
+    assert blocks("README.md", "sh") == blocks("README.ko.md", "sh")
