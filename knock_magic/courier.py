@@ -35,6 +35,11 @@ TICK_S = 60.0
 CLOCK_SET_S = 2.0  # a wall clock that steps back by more was set
 HISTORY_S = 180 * 86400.0
 
+REASONS = {
+    "overdue": {"en": "it did not end in time", "ko": "제때 끝나지 않았어요"},
+    "expired": {"en": "a day has passed", "ko": "하루가 지났어요"},
+}
+
 
 def main(arguments: List[str]) -> None:
     """Serve the kernel whose pid and slate the arguments name, over stdin and stdout."""
@@ -342,7 +347,7 @@ class Courier:
                 self._dispatch.settled(number, key)
             return
         for knock, channel in self._dispatch.ended(number):
-            reason = "it did not end in time"
+            reason = self._say("overdue")
             self._settle(
                 {
                     "knock": knock,
@@ -395,7 +400,7 @@ class Courier:
     # Bad news about an address.
 
     def _expire(self, row: Line, now: float) -> None:
-        self._do("give_up", row["knock"], row["channel"], now, "a day has passed", "expired")
+        self._do("give_up", row["knock"], row["channel"], now, self._say("expired"), "expired")
         name = json.loads(row["body"])["name"] if row["body"] else ""
         self._answer({"op": "expired", "channel": row["channel"], "name": name})
         self._tell_elsewhere(row["channel"], f"expired: {name}", "expired", json.loads(row["rules"]))
@@ -438,6 +443,9 @@ class Courier:
                 self._do("seen", self._name, time.time())
 
     # What the kernel is told.
+
+    def _say(self, what: str) -> str:
+        return REASONS[what]["ko" if self._hello.get("lang") == "ko" else "en"]
 
     def _warn(self, about: str, seen: str) -> None:
         self._answer({"op": "warn", "about": about, "seen": seen})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import zlib
 
 from knock_magic import language
 
@@ -29,11 +30,14 @@ def state_folder(environ: Mapping[str, str]) -> str:
 
 def runtime_folder(environ: Mapping[str, str]) -> str:
     """Where things can be kept until the machine stops, when the state folder can't be written."""
+    # A home of its own is a world of its own: what another one could not keep is none of its history.
+    home = _home(environ)
+    name = f"{APP}-{zlib.crc32(home.encode('utf-8', 'surrogateescape')):08x}" if home else APP
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     if runtime and os.path.isdir(runtime):
-        return os.path.join(runtime, APP)
+        return os.path.join(runtime, name)
     owner = os.getuid() if hasattr(os, "getuid") else environ.get("USERNAME", "")
-    return os.path.join(environ.get("TMPDIR") or environ.get("TEMP") or "/tmp", f"{APP}-{owner}")
+    return os.path.join(environ.get("TMPDIR") or environ.get("TEMP") or "/tmp", f"{name}-{owner}")
 
 
 def make_private(folder: str) -> str:

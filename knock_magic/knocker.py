@@ -289,6 +289,7 @@ class Knocker:
             "mute": self.mute_path,
             "secrets": self.configuration.secrets(),  # a cell that dies is named by who outlives it
             "sys_path": sys_path,
+            "lang": language.current(),
             "event": event.to_json(),
         }
 
