@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from knock_magic import death, dispatch, mute, noise, retry, slate, watch
+from knock_magic import death, dispatch, language, mute, noise, retry, slate, watch
 from knock_magic.names import name_of
 from knock_magic.rules import ENDINGS, is_due
 from knock_magic.store import Store
@@ -445,7 +445,7 @@ class Courier:
     # What the kernel is told.
 
     def _say(self, what: str) -> str:
-        return REASONS[what]["ko" if self._hello.get("lang") == "ko" else "en"]
+        return language.pick(REASONS[what], self._hello.get("lang"))
 
     def _warn(self, about: str, seen: str) -> None:
         self._answer({"op": "warn", "about": about, "seen": seen})
