@@ -303,10 +303,11 @@ class _Body(io.BytesIO):
 
 def _read(response: requests.Response) -> Answer:
     body = b""
-    for chunk in response.iter_content(1024):
-        body += chunk
-        if len(body) >= ANSWER_BYTES:
-            break
+    with response:  # what is not read to its end is not closed by the session
+        for chunk in response.iter_content(1024):
+            body += chunk
+            if len(body) >= ANSWER_BYTES:
+                break
     return Answer(response.status_code, response.headers, body[:ANSWER_BYTES].decode("utf-8", "replace"))
 
 
@@ -394,7 +395,7 @@ class Url(Secret):
         try:
             parts = urlsplit(text)
             host = (parts.hostname or "").lower()
-            good = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+            good = parts.scheme in ("http", "https") and bool(host.encode("idna")) and parts.port != 0
         except ValueError:
             good, host = False, ""
         if not good or any(letter.isspace() for letter in text):
