@@ -13,7 +13,7 @@ import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from knock_magic import fitting, trust
 from knock_magic.cleaning import one_line
@@ -74,15 +74,8 @@ class Channel(Settings):
 
     def hide(self, text: str, *more: str) -> str:
         """`text` without this channel's secrets, and without `more` of them, however a server writes them."""
-        return Redactor({}, lambda: [*self._secrets(), *more]).text(text)
-
-    def _secrets(self) -> Iterator[str]:
-        for name, trait in self.fields().items():
-            value = getattr(self, name)
-            if isinstance(trait, Secret) and value:
-                yield value
-                if isinstance(trait, Url):
-                    yield from _secret_parts(value)
+        own = [getattr(self, name) for name, trait in self.fields().items() if isinstance(trait, Secret)]
+        return Redactor({}, lambda: [*filter(None, own), *more]).text(text)
 
 
 def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str:
@@ -95,16 +88,6 @@ def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str
         last = next((line.strip() for line in reversed(error.message.splitlines()) if line.strip()), "")
         keep += [error.type, last[:40]]
     return fitting.fit(message.text, limit, measure, keep)
-
-
-def _secret_parts(url: str) -> Iterator[str]:
-    """What of an address can be the key in it: its path, the long words there, the values it asks with."""
-    parts = urlsplit(url)
-    yield from (part for part in (parts.netloc.rpartition("@")[0], parts.password or "") if part)
-    yield from (part for part in parts.path.split("/") if len(part) > 7)
-    yield from (value for _, value in parse_qsl(parts.query))
-    if len(parts.path) > 7:
-        yield parts.path
 
 
 # HTTP.
@@ -377,7 +360,7 @@ _SERVICES = {
 class Url(Secret):
     """An http(s) address; it is a secret like any other, since many services put the key into it.
 
-    With `hosts`, it is one that a service gave out, at one of these, and looks like `example`.
+    With `hosts`, it is one that a service gives out at one of these, and looks like `example`.
     """
 
     info_text = "an address that starts with https:// or http://"
@@ -404,14 +387,23 @@ class Url(Secret):
             raise Explained(
                 f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요."
             )
-        if self.hosts and (host not in self.hosts or parts.scheme != "https"):
-            owner = next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
+        owner = next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
+        if self.hosts and self._is_misplaced(host, parts.scheme, owner):
             seen_en = f"; this is an address of {owner}" if owner and host not in self.hosts else ""
             seen_ko = f" 지금 넣은 것은 {owner} 주소예요." if owner and host not in self.hosts else ""
             raise Explained(
                 f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요.{seen_ko}"
             )
         return text
+
+    def _is_misplaced(self, host: str, scheme: str, owner: str) -> bool:
+        """Whether this is another service's address, or one that only looks like the service's own.
+
+        One of neither is taken: a relay, or a server of one's own that speaks the same language.
+        """
+        if host in self.hosts:
+            return scheme != "https"
+        return bool(owner) or any(name in host for name in self.hosts)
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which may hold a key."""

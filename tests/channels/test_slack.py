@@ -269,7 +269,6 @@ def test_the_permission_that_is_missing_is_named(internet: Internet) -> None:
         ("https://prod-01.koreacentral.logic.azure.com:443/workflows/1?sig=x", "Teams"),
         ("https://lab.webhook.office.com/webhookb2/1", "Teams"),
         ("https://hook.dooray.com/services/1/2/3", "Dooray!"),
-        ("https://example.com/services/T/B/x", ""),
         ("http://hooks.slack.com/services/T/B/x", ""),
         ("hooks.slack.com/services/T/B/x", ""),
         ("https://hooks.slack.com.evil.example/services/T/B/x", ""),
@@ -285,6 +284,15 @@ def test_an_address_of_another_service_is_refused_where_it_is_typed(address: str
         assert owner in text
         assert address not in text
         assert "\n" not in text
+
+
+@pytest.mark.parametrize("address", ["https://chat.example.com/hooks/x", "http://127.0.0.1:8065/hooks/x"])
+def test_a_server_of_ones_own_that_speaks_slack_is_taken(address: str) -> None:
+    slack = Slack()
+
+    slack.put("webhook_url", address)
+
+    assert slack.webhook_url == address
 
 
 @pytest.mark.parametrize("token", ["xapp-1-A0-abc", "xoxb 1", "abc", "봇토큰"])
