@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -48,10 +47,23 @@ def guarded(hook: Hook) -> Hook:
 class OpenCell:
     """A cell that runs now. It holds no result and no error: these would pin memory of the user's."""
 
-    __slots__ = ("exit_code", "info", "last_shown", "mono", "options", "rules", "run", "slot", "spoke_mono", "wall")
+    __slots__ = (
+        "exit_code",
+        "info",
+        "last_shown",
+        "mono",
+        "options",
+        "pid",
+        "rules",
+        "run",
+        "slot",
+        "spoke_mono",
+        "wall",
+    )
 
-    def __init__(self, info: Any, exit_code: Any) -> None:
+    def __init__(self, info: Any, exit_code: Any, pid: int) -> None:
         self.info = info
+        self.pid = pid  # of who began it; a forked child may see its end too
         self.exit_code = exit_code  # of the last shell command before this cell
         self.last_shown = id(getattr(sys, "last_value", None))
         self.slot = -1
@@ -88,7 +100,7 @@ class CellWatcher:
 
     def _begin(self, info: Any) -> None:
         stack = self._stacks.setdefault(threading.get_ident(), [])
-        cell = OpenCell(info, self._exit_code())
+        cell = OpenCell(info, self._exit_code(), self._knocker.sidecar.pid)
         stack.append(cell)
         typed = head.find(info.raw_cell)
         if typed is not None and not any(outer.run for outer in stack):
@@ -144,7 +156,7 @@ class CellWatcher:
         now = time.monotonic()
         stack = self._stacks.get(threading.get_ident(), [])
         cell = self._pop(stack, result)
-        if cell is not None and self._knocker.sidecar.pid == os.getpid():
+        if cell is not None and cell.pid == self._knocker.sidecar.pid:
             self._close(stack, cell, result, now)
         if not stack:
             self._next_number = self._shell.execution_count
@@ -160,9 +172,9 @@ class CellWatcher:
             return None
         ended = stack[index:]
         del stack[index:]
-        slate = self._knocker.sidecar.slate
+        slate, pid = self._knocker.sidecar.slate, self._knocker.sidecar.pid
         for cell in ended:
-            if slate and cell.slot >= 0:
+            if slate and cell.slot >= 0 and cell.pid == pid:
                 slate.wipe(cell.slot)
         return ended[0]
 
