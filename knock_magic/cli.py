@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from typing import Callable, Dict, List, NoReturn, Optional, Sequence
 
 from knock_magic import __version__, history, knocker, messages, options, shell, status
@@ -115,7 +114,7 @@ def _history(words: Sequence[str]) -> int:
 def _mute(chosen: argparse.Namespace) -> int:
     door = knocker.current()
     if chosen.span:
-        door.mute(0.0 if chosen.span == "off" else time.time() + parse_duration(chosen.span))
+        door.mute(0.0 if chosen.span == "off" else parse_duration(chosen.span))
     print(status.muted_line(door) or status.not_muted())
     return 0
 

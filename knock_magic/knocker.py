@@ -16,7 +16,7 @@ from knock_magic import folders, language, mute, outbox, private_file, rules, ru
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
-from knock_magic.errors import KnockError, SettingsError
+from knock_magic.errors import KnockError, SettingsError, UsageError
 from knock_magic.event import Event, Picture
 from knock_magic.options import Options
 from knock_magic.redaction import Redactor
@@ -147,6 +147,11 @@ class Knocker:
         self.settings.template = name
         self.announce()
 
+    @property
+    def aside(self) -> Set[str]:
+        """The channels that nothing is sent to, since their address refused for good."""
+        return set(self._aside)
+
     # Rules.
 
     def rules(self, options: Options, *, min_s: float) -> Dict[str, Any]:
@@ -237,7 +242,10 @@ class Knocker:
             user=runs.user(),
             notebook=self.notebook(),
         )
-        self.tell(event, self.rules(Options(to=tuple(to) if to else None), min_s=0.0))
+        about = self.rules(Options(to=tuple(to) if to else None), min_s=0.0)
+        if kind == "test" and to:
+            about = {**about, "to": tuple(to)}  # also one that was put aside: a test is how it comes back
+        self.tell(event, about)
         return event
 
     def results(self, event: Event, names: Sequence[str], seconds: float) -> Dict[str, Optional[Mapping[str, Any]]]:
@@ -252,14 +260,18 @@ class Knocker:
         here = {name: {"ok": True} for name in names if name not in outside}
         return {**here, **{name: self._results.get((event.id, name)) for name in outside}}
 
-    def mute(self, until: float) -> None:
-        """No knock for this user, wherever it comes from, before `until` (seconds since the epoch); 0 ends that.
+    def mute(self, seconds: float) -> None:
+        """No knock for this user, wherever it comes from, for so many seconds; 0 ends that.
 
         What is kept back stays in the history; a line under the cell disturbs nobody, and is still shown.
 
         Raises:
             SettingsError: it can't be written down.
+            UsageError: that is too long.
         """
+        if seconds >= mute.LONGEST_S:
+            raise UsageError("knocks can be muted for a year at most.", "알림은 1년까지만 끌 수 있어요.")
+        until = time.time() + seconds if seconds else 0.0
         folder = os.path.dirname(self.mute_path)
         try:
             folders.make_private(folder)
@@ -339,11 +351,13 @@ def _warning(answer: Mapping[str, Any]) -> str:
             }
         )
     if answer["op"] == "expired":
-        name, run = answer["channel"], answer["name"]
+        name, run, more = answer["channel"], answer["name"], answer["more"]
+        all_en = f"{run} and {more} more" if more else run
+        all_ko = f"{run} 외 {more}건의" if more else run
         return language.pick(
             {
-                "en": f"{run} could not be delivered to {name} for a day, and is not tried any more.",
-                "ko": f"{run} 알림을 하루 동안 {name} 채널로 보내지 못해서 그만뒀어요.",
+                "en": f"{all_en} could not be delivered to {name} for a day; no more tries.",
+                "ko": f"{all_ko} 알림을 하루 동안 {name} 채널로 보내지 못해서 그만뒀어요.",
             }
         )
     seen = answer["seen"]

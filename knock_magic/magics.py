@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, Union
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
@@ -141,7 +140,7 @@ class KnockMagics(Magics):
             self._unmute("")
             return
         if line:
-            self._knocker.mute(time.time() + parse_duration(line))
+            self._knocker.mute(parse_duration(line))
         print(status.muted_line(self._knocker) or status.not_muted())
 
     def _unmute(self, _: str) -> None:

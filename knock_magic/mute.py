@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
+import time
 
 FILE = "muted_until"
 LONGEST_TEXT = 40  # a number
+LONGEST_S = 366 * 86400.0  # who wants to hear nothing for longer does not load us; a broken file must not silence all
 
 
 def path_in(state_folder: str) -> str:
@@ -21,4 +22,4 @@ def until(path: str) -> float:
             moment = float(file.read(LONGEST_TEXT))
     except (OSError, ValueError):
         return 0.0
-    return moment if math.isfinite(moment) else 0.0
+    return moment if moment < time.time() + LONGEST_S else 0.0  # not for NaN either

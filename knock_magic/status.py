@@ -35,27 +35,25 @@ def card(knocker: Knocker) -> Card:
 def _channels(knocker: Knocker, now: float) -> List[str]:
     """The channels in use in a line, and a line for each that has trouble."""
     names = knocker.in_use()
-    aside = {row["channel"]: row for row in _ask(knocker, "aside")}
+    reasons = {row["channel"]: row["reason"] for row in _ask(knocker, "aside")}
     last = {row["channel"]: row for row in _ask(knocker, "last")}
-    trouble = []
+    trouble = [_aside_line(name, reasons.get(name, "")) for name in sorted(knocker.aside)]
     for name in names:
         here = knocker.last_results.get(name)
-        if name in aside:
-            reason = aside[name]["reason"]
-            again = f"%knock test {name}"
-            trouble.append(
-                pick(
-                    {
-                        "en": f"{name}: put aside. {reason} Then: {again}",
-                        "ko": f"{name}: 보내지 않는 중. {reason} 그다음: {again}",
-                    }
-                )
-            )
-        elif here and not here["ok"]:
+        if here and not here["ok"]:
             trouble.append(f"{name}: {here['reason']}")
         elif not here and name in last and last[name]["state"] != "done":
             trouble.append(f"{name}: {last[name]['reason']}")
     return [", ".join(_with_health(name, last.get(name), now) for name in names), *trouble]
+
+
+def _aside_line(name: str, reason: str) -> str:
+    return pick(
+        {
+            "en": f"{name}: put aside. {reason} Then: %knock test {name}",
+            "ko": f"{name}: 보내지 않는 중. {reason} 그다음: %knock test {name}",
+        }
+    )
 
 
 def _with_health(name: str, last: Any, now: float) -> str:
