@@ -123,7 +123,7 @@ def send(item: Mapping[str, Any]) -> Result:
     except DeliveryError as error:
         result.update(
             ok=False,
-            reason=language.pick(error.texts, item["lang"]),
+            reason=channel.hide(language.pick(error.texts, item["lang"])),  # someone's own channel may say anything
             permanent=error.permanent,
             retry_after=error.retry_after,
             maybe_sent=error.maybe_sent,

@@ -20,11 +20,22 @@ def tell_end(
     with_source: bool = False,
 ) -> None:
     """End `run` as `error` says; None is a good end. Nothing of `error` is kept but its text."""
-    if error is None or (isinstance(error, SystemExit) and not error.code):
+    if error is None or is_good_exit(error):
         run.finish(metrics)
-    elif isinstance(error, GeneratorExit):
+    elif issubclass(type(error), GeneratorExit):
         run.finish(metrics, note=EARLY)
     elif interrupts.is_one(error):
         run.interrupt(metrics)
     else:
         run.fail(describe(error, with_source=with_source), metrics)
+
+
+def is_good_exit(error: BaseException) -> bool:
+    """Whether `error` is a ``sys.exit()`` that tells of no trouble."""
+    if not issubclass(type(error), SystemExit):
+        return False
+    code = _code_of(error)
+    return code is None or (type(code) in (int, bool, str) and not code)  # an array has no truth to ask for
+
+
+_code_of = SystemExit.__dict__["code"].__get__

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Any, Callable, Optional, TypeVar
+
+from knock_magic.redaction import Redactor
+from knock_magic.tracebacks import describe
 
 log = logging.getLogger("knock_magic")
 
@@ -18,8 +22,14 @@ def guarded(function: Callable[..., Result]) -> Callable[..., Optional[Result]]:
     def careful(*arguments: Any, **options: Any) -> Optional[Result]:
         try:
             return function(*arguments, **options)
-        except Exception:
-            log.exception("knock_magic: a fault of its own; what you run is not affected")
+        except Exception as error:
+            log.error("knock_magic: a fault of its own; what you run is not affected\n%s", in_words(error))
             return None
 
     return careful
+
+
+def in_words(error: BaseException) -> str:
+    """`error` for the log, which shows under the cell and is saved with it: short, and without secrets."""
+    info = describe(error, with_source=True, from_the_start=True)
+    return Redactor(os.environ).text(f"{info.type}: {info.message[:500]}\n{info.traceback}")

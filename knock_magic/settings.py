@@ -79,11 +79,11 @@ class Sources:
         config: IPython's config.
     """
 
-    environ: Mapping[str, str]
-    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    file: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    environ: Mapping[str, str] = dataclasses.field(repr=False)  # no secret in any repr
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    file: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     file_name: str = "settings.json"
-    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 class Settings(HasTraits):

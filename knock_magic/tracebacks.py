@@ -35,9 +35,10 @@ _ON_THE_WAY = (
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 
 
-def describe(error: BaseException, *, with_source: bool = False) -> ErrorInfo:
+def describe(error: BaseException, *, with_source: bool = False, from_the_start: bool = False) -> ErrorInfo:
     """`error` as text. It keeps no reference to the exception, its frames or their variables.
 
+    IPython's frames and ours on the way to the user's code are left out, unless it is told `from_the_start`.
     A group of errors (a `TaskGroup` raises one) says little, so the first error in it is told too.
     """
     inner = _first_in(error)
@@ -48,7 +49,7 @@ def describe(error: BaseException, *, with_source: bool = False) -> ErrorInfo:
     return ErrorInfo(
         type=type_name(error),
         message=message,
-        traceback="\n".join(_told(_frames(tracebacks), with_source)) or None,
+        traceback="\n".join(_told(_frames(tracebacks, from_the_start), with_source)) or None,
     )
 
 
@@ -94,13 +95,13 @@ class Frame:
         self.times = 1
 
 
-def _frames(tracebacks: List[Optional[TracebackType]]) -> Iterable[Frame]:
-    """The last frames, without IPython's and ours on the way to the user's code."""
+def _frames(tracebacks: List[Optional[TracebackType]], from_the_start: bool) -> Iterable[Frame]:
+    """The last frames."""
     last: Deque[Frame] = collections.deque(maxlen=FRAMES)
     for code, line in _walk(tracebacks):
         if last and last[-1].code is code and last[-1].line == line:
             last[-1].times += 1
-        elif last or not _is_on_the_way(code):
+        elif last or from_the_start or not _is_on_the_way(code):
             last.append(Frame(code, line))
     return last
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from IPython.utils.text import DollarFormatter
 
 from knock_magic import head, interrupts
 from knock_magic.cleaning import clean, one_line
+from knock_magic.endings import is_good_exit
 from knock_magic.errors import KnockError
 from knock_magic.event import Event, Metric
+from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.metrics import as_metric
@@ -25,23 +26,7 @@ from knock_magic.tracebacks import describe
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-log = logging.getLogger("knock_magic")
-
-Hook = TypeVar("Hook", bound=Callable[..., None])
-
 NAME_LIMIT = 200  # characters, of a name that the user typed
-
-
-def guarded(hook: Hook) -> Hook:
-    """`hook`, with every fault of ours logged and none reaching the user's cell."""
-
-    def careful(*arguments: Any) -> None:
-        try:
-            hook(*arguments)
-        except Exception:
-            log.exception("knock_magic: a fault of its own; the cell is not affected")
-
-    return careful  # type: ignore[return-value]
 
 
 class OpenCell:
@@ -209,7 +194,7 @@ class CellWatcher:
     def _tell_end(
         self, cell: OpenCell, run: Run, error: Optional[BaseException], metrics: Mapping[str, Metric]
     ) -> None:
-        if error is None or (isinstance(error, SystemExit) and not error.code):
+        if error is None or is_good_exit(error):
             run.finish(metrics)
         elif interrupts.is_one(error):
             run.interrupt(metrics)
@@ -259,7 +244,8 @@ class CellWatcher:
             try:
                 metrics[expression] = as_metric(eval(expression, self._shell.user_global_ns, self._shell.user_ns))
             except (Exception, KeyboardInterrupt, SystemExit) as error:
-                metrics[expression] = one_line(f"{type(error).__name__}: {describe(error).message}", 200)
+                info = describe(error)
+                metrics[expression] = one_line(f"{info.type}: {info.message}", 200)
                 self._knocker.warn(
                     pick(
                         {

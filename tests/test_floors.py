@@ -16,8 +16,8 @@ PACKAGE = Path(knock_magic.__file__).parent
 # From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
 FLOORS = (
     # words
-    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "guard"),
-    ("tracebacks", "suspects", "redaction", "interrupts", "runs", "endings", "pictures", "tables", "terminal", "child"),
+    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks"),
+    ("suspects", "redaction", "guard", "interrupts", "runs", "endings", "pictures", "tables", "terminal", "child"),
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
     # messages
