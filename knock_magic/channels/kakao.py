@@ -40,7 +40,7 @@ class Kakao(HttpChannel):
         "en": "Good to know: KakaoTalk puts a note to yourself into your own chat, maybe without sound or banner. "
         "Use a second channel for what must not wait.\n"
         "1. Add an app at https://developers.kakao.com (its name and category are free).\n"
-        "2. Under App > Platform key > REST API key: copy the key into rest_api_key, register a redirect URI "
+        "2. Under App > Platform key > REST API key, copy the key into rest_api_key, register a redirect URI "
         "(such as https://localhost), and copy the client secret into client_secret if it is switched on.\n"
         "3. Under Kakao Login, switch the login on.\n"
         "4. Under Kakao Login > Consent items, allow talk_message (send messages in KakaoTalk).\n"
@@ -65,7 +65,7 @@ class Kakao(HttpChannel):
         help="REST API key of your Kakao app.",
         pattern="[0-9a-fA-F]{32}$",
         like={
-            "en": "a REST API key: 32 digits and letters from a to f",
+            "en": "a REST API key, 32 digits and letters from a to f",
             "ko": "숫자와 a~f로 된 32자의 REST API 키",
         },
     ).tag(config=True, required=True, ko="카카오 앱의 REST API 키")
@@ -290,8 +290,8 @@ def _troubles() -> Dict[Any, Trouble]:
             ("KOE010",),
             Trouble(
                 "revoked",
-                "the client secret does not fit. Under App > Platform key > REST API key: if it is switched on, "
-                "copy it into client_secret; if it is off, leave client_secret empty",
+                "the client secret does not fit. Look under App > Platform key > REST API key. If it is switched on, "
+                "copy it into client_secret; if not, leave client_secret empty",
                 "클라이언트 시크릿이 맞지 않아요. [앱] > [플랫폼 키] > [REST API 키]에서 켜져 있으면 client_secret에 넣고, "
                 "꺼져 있으면 client_secret을 비워 주세요",
             ),

@@ -111,8 +111,9 @@ class Internet:
 
     def _named(self, host: str) -> ssl.SSLContext:
         if host not in self._contexts:
-            self._contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.ca.issue_cert(host).configure_cert(self._contexts[host])
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.ca.issue_cert(host).configure_cert(context)
+            self._contexts[host] = context  # only now: other threads take what is there
         return self._contexts[host]
 
     def install(self, patch: pytest.MonkeyPatch) -> None:

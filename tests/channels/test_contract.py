@@ -21,6 +21,7 @@ from knock_magic import channels, fitting
 from knock_magic.channels import base, email as email_channel
 from knock_magic.errors import DeliveryError
 from knock_magic.event import ErrorInfo, Event
+from knock_magic.redaction import Redactor
 from knock_magic.settings import Secret
 from knock_magic.template import Message, render
 
@@ -468,6 +469,7 @@ def assert_readable(error: DeliveryError, stage: Stage) -> None:
         assert 12 < len(text) < 600
         assert "\n" not in text
         assert "None" not in text
+        assert Redactor({}).text(text) == text, "a later sieve would take this for a secret"
     assert HANGUL.search(error.texts["ko"])
     assert not HANGUL.search(error.texts["en"].partition(": ")[2])
 
