@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NAMES = ("knock", "knock_magic")  # both load this extension, once
 
+# How the module behind the second name begins (`_knock.py`, which a wheel has as `knock.py` alone).
+SHIM = b'"""The second import name: ``import knock`` is ``import knock_magic``'
+
 _loaded: Optional[Extension] = None
 
 
@@ -105,10 +108,18 @@ def unload(shell: InteractiveShell) -> None:
 def our_names() -> List[str]:
     """The names under which this extension can be loaded here: another package called ``knock`` is left alone."""
     spec = importlib.util.find_spec("knock")
-    # Ours is a plain module; the one on the package index is a folder.
-    if spec is not None and spec.submodule_search_locations is None:
+    if spec is not None and _first_line(spec.origin).startswith(SHIM):
         importlib.import_module("knock")
     return [name for name in NAMES if sys.modules.get(name) is knock_magic]
+
+
+def _first_line(path: Optional[str]) -> bytes:
+    """Of a module's source: enough to know ours, without running a ``knock.py`` of the user's."""
+    try:
+        with open(path or "", "rb") as file:
+            return file.readline(200)
+    except OSError:
+        return b""
 
 
 def notebook_path(environ: Mapping[str, str], user_ns: Mapping[str, Any]) -> Optional[str]:

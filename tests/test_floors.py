@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,23 @@ PACKAGE = Path(knock_magic.__file__).parent
 FLOORS = (
     # words
     ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks"),
-    ("suspects", "redaction", "guard", "interrupts", "runs", "endings", "pictures", "tables", "terminal", "child"),
+    (
+        "suspects",
+        "redaction",
+        "guard",
+        "interrupts",
+        "runs",
+        "endings",
+        "pictures",
+        "fitting",
+        "tables",
+        "terminal",
+        "child",
+    ),
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
     # messages
-    ("template", "own_templates", "fitting", "outline", "letter", "trust", "smtp"),
+    ("template", "own_templates", "outline", "letter", "trust", "smtp"),
     # channels
     ("channels.base", "channels", "channels.*"),
     # the road from the kernel to a channel
@@ -95,9 +109,6 @@ def test_the_courier_stays_small() -> None:
     heavy = {"dataclasses", "typing", "hashlib", "socket", "requests", "traitlets", "IPython"}
     code = "import sys; before = set(sys.modules); import knock_magic.courier; print(*set(sys.modules) - before)"
 
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
 
     assert not heavy & set(done.stdout.split())
@@ -120,3 +131,12 @@ def test_both_names_are_one_module() -> None:
     import knock
 
     assert knock is knock_magic
+
+
+def test_the_second_name_is_known_by_its_first_line() -> None:
+    """In a process that has not imported it: so the module of that name was found to be ours."""
+    code = "from knock_magic import extension; print(*extension.our_names())"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["knock", "knock_magic"]
