@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import channels, language
+from knock_magic import language
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError
 from knock_magic.event import Event
@@ -114,6 +114,8 @@ def _send_in_turn(
 
 def send(item: Mapping[str, Any]) -> Result:
     """Send one item and say what became of it; it never raises."""
+    from knock_magic import channels  # not before `main` has the kernel's path: traitlets may be found by it alone
+
     result: Result = {"knock": item["knock"], "channel": item["channel"], "ok": True}
     try:
         channel_class = channels.find(item["channel"])

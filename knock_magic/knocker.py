@@ -293,7 +293,8 @@ class Knocker:
             event="started", name="", started_at=0.0, host=runs.host(), user=runs.user(), notebook=self.notebook()
         )
         # The empty entry and the current folder are the user's own; nothing of ours is looked for there.
-        sys_path = [folder for folder in sys.path if folder and folder != os.getcwd()]
+        own = ("", current_folder())
+        sys_path = [folder for folder in sys.path if isinstance(folder, str) and folder not in own]
         return {
             "op": "hello",
             # A courier in this process dies with it; what it kept in a file would only seem to be in good hands.
@@ -409,6 +410,14 @@ def _read_key(path: str) -> bytes:
         return private_file.read(path)
     except FileNotFoundError:
         return b""
+
+
+def current_folder() -> Optional[str]:
+    """The current folder; None where it was removed under us."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 _knocker: Optional[Knocker] = None

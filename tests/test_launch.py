@@ -1,0 +1,137 @@
+"""Starting the courier: whatever lies about, however we were installed, and where nothing can be started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List
+
+import pytest
+from conftest import Home, Kernel, linux_only
+from phone import Phone
+
+import knock_magic
+
+Start = Callable[[Dict[str, str]], Kernel]
+
+PACKAGE = Path(knock_magic.__file__).parent
+SHADOWING = ("json", "queue", "email", "signal", "requests", "knock", "sqlite3", "select", "traitlets", "random")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path)
+    yield home
+    home.clean()
+
+
+@pytest.fixture
+def kernel(home: Home, phone: Phone, start_kernel: Start) -> Kernel:
+    """A kernel that would knock at the phone, and has not loaded us yet."""
+    return start_kernel(home.knocking_at(phone))
+
+
+def copy_package(to: Path) -> None:
+    """Put what we install into the folder `to`."""
+    shutil.copytree(PACKAGE, to / "knock_magic", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PACKAGE / "_knock.py", to / "knock.py")
+
+
+def link_dependencies(to: Path) -> None:
+    """Make what is installed beside us importable from the folder `to`, but not us."""
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for each in Path(place).iterdir():
+            if not each.name.startswith(("knock", "__")) and each.suffix != ".pth" and not (to / each.name).exists():
+                (to / each.name).symlink_to(each)
+
+
+def run(python: str, script: str, env: Dict[str, str], folder: Path) -> str:
+    """What the script says."""
+    done = subprocess.run(
+        [python, "-c", script], env=env, cwd=str(folder), timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.returncode == 0, done.stdout.decode()
+    return done.stdout.decode()
+
+
+# Whatever lies about.
+
+
+def test_files_named_like_the_standard_library_do_not_matter(kernel: Kernel, home: Home, phone: Phone) -> None:
+    """They lie in the current folder, where `import queue` of a notebook finds them; each raises."""
+    for name in SHADOWING:
+        (home.work / f"{name}.py").write_text(f"open('imported', 'a').write('{name} ')\nraise SystemExit('{name}')")
+
+    assert kernel.run("%load_ext knock_magic").text == ""
+    result = kernel.run("%%knock training\n6 * 7")
+
+    assert (result.value, result.text) == ("42", "")
+    assert phone.wait()["name"] == "training"
+    assert not (home.work / "imported").exists()
+
+
+@pytest.mark.parametrize("name", ["PYTHONHOME", "PYTHONPATH"])
+def test_an_odd_environment_does_not_matter(name: str, kernel: Kernel, home: Home, phone: Phone) -> None:
+    """Set after the kernel has started, as a cell does that prepares another program's start."""
+    odd = home.folder / "odd"
+    odd.mkdir()
+    for each in SHADOWING:
+        (odd / f"{each}.py").write_text("raise SystemExit")
+    kernel.load()
+
+    kernel.run(f"import os; os.environ['{name}'] = {str(odd)!r}")
+    kernel.run("%%knock training\n1 + 1")
+
+    assert phone.wait()["name"] == "training"
+
+
+def test_a_folder_that_went_away_does_not_matter(kernel: Kernel, home: Home, phone: Phone) -> None:
+    kernel.run("import os, tempfile\nfolder = tempfile.mkdtemp()\nos.chdir(folder)\nos.rmdir(folder)")
+    kernel.load()
+
+    result = kernel.run("%%knock training\n1 + 1")
+
+    assert (result.value, result.text) == ("2", "")
+    assert phone.wait()["name"] == "training"
+
+
+# However we were installed.
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links files")
+def test_an_install_for_one_user_is_found(home: Home, phone: Phone) -> None:
+    """``pip install --user``: what isolated Pythons do not look at."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    env = home.knocking_at(phone, PYTHONUSERBASE=str(home.folder / "user"), PYTHONPATH=None, PYTHONNOUSERSITE=None)
+    site = Path(run(python, "import site; print(site.getusersitepackages(), end='')", env, home.work))
+    site.mkdir(parents=True)
+    copy_package(site)
+    link_dependencies(site)
+
+    said = run(python, "import knock; print(knock.__file__); knock.send('hello')", env, home.work)
+
+    assert phone.wait()["name"] == "hello"
+    assert said == f"{site / 'knock_magic' / '__init__.py'}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links files")
+def test_a_folder_added_to_the_path_is_found(home: Home, phone: Phone) -> None:
+    """Where someone can't install: the package lies in a folder that a cell adds to ``sys.path``."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    ours, others = home.folder / "ours", home.folder / "others"
+    for folder in (ours, others):
+        folder.mkdir()
+    copy_package(ours)
+    link_dependencies(others)
+    added = f"import sys; sys.path += [{str(ours)!r}, {str(others)!r}]"
+
+    said = run(
+        python, f"{added}; import knock; print(knock.__file__); knock.send('hello')", home.knocking_at(phone), home.work
+    )
+
+    assert phone.wait()["name"] == "hello"
+    assert said == f"{ours / 'knock_magic' / '__init__.py'}\n"
