@@ -81,6 +81,11 @@ class Home:
         """Our processes that `kernel` is the parent of."""
         return [pid for pid in self.helpers() if _parent(pid) == kernel]
 
+    def courier(self, kernel: int, *, but: int = -1) -> int:
+        """The one courier of `kernel`, as soon as it is there; another one than `but`."""
+        (pid,) = poll(lambda: [pid for pid in self.couriers(kernel) if pid != but], "a courier")
+        return int(pid)
+
     def wait_until_alone(self, timeout: float = 20) -> None:
         """Wait until no process of ours is left: all that was due is then delivered."""
         if not sys.platform.startswith("linux"):

@@ -41,6 +41,7 @@ class Phone:
         self._news = threading.Condition()
         self._knocks: List[Knock] = []
         self._all: List[Knock] = []
+        self._requests = 0
         self._since = 0.0
         self._answers: Deque[Answer] = collections.deque()
         self._closing = threading.Event()
@@ -86,11 +87,16 @@ class Phone:
             self._since = time.time()
             self._knocks.clear()
             self._answers.clear()
+            self._requests = 0
 
     def wait(self, n: int = 1, timeout: float = 20) -> Knock:
         """The `n`-th knock since `clear`, as soon as it is there."""
         self._await(lambda: len(self._knocks) >= n, f"{n} knocks", timeout)
         return self.knocks[n - 1]
+
+    def wait_for_request(self, n: int = 1, timeout: float = 20) -> None:
+        """Wait until the `n`-th request since `clear` has come in, whether it is answered yet or not."""
+        self._await(lambda: self._requests >= n, f"{n} requests", timeout)
 
     def wait_for(
         self, wanted: Optional[Callable[[Knock], bool]] = None, *, timeout: float = 20, **fields: Any
@@ -143,6 +149,8 @@ class Phone:
         raw = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         with self._news:
             status, headers, delay = self._answers.popleft() if self._answers else OK
+            self._requests += 1
+            self._news.notify_all()
         self._closing.wait(delay) if delay else None
         parsed = json.loads(raw)
         knock = Knock(

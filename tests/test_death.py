@@ -343,7 +343,7 @@ def test_it_knocks_on_after_its_courier_was_killed(loaded: Kernel, home: Home, p
     for number in range(3):
         loaded.run(f"%%knock cell {number}\n1 + 1")
         phone.wait_for(name=f"cell {number}")
-        (courier,) = home.couriers(loaded.pid)
+        courier = home.courier(loaded.pid)
         end(courier)
 
     assert sorted(phone.expect_only(loaded.send)) == [("finished", f"cell {number}") for number in range(3)]
@@ -351,10 +351,10 @@ def test_it_knocks_on_after_its_courier_was_killed(loaded: Kernel, home: Home, p
 
 @linux_only
 def test_it_knocks_though_its_courier_is_killed_during_the_cell(loaded: Kernel, home: Home, phone: Phone) -> None:
-    loaded.start("%%knock training\nprint('GO', flush=True)\nwhile not open('go_on').read():\n    pass")
     (home.work / "go_on").write_text("")
+    loaded.start("%%knock training\nprint('GO', flush=True)\nwhile not open('go_on').read():\n    pass")
     loaded.until("GO")
-    (courier,) = home.couriers(loaded.pid)
+    courier = home.courier(loaded.pid)
     end(courier)
     (home.work / "go_on").write_text("1")
     loaded.finish()
@@ -367,9 +367,9 @@ def test_a_new_courier_knows_what_is_running(loaded: Kernel, home: Home, phone: 
     """The courier is killed during a cell, another takes its place, and then the kernel dies."""
     loaded.start(f"%%knock training\n{BUSY}")
     loaded.until("GO")
-    (courier,) = home.couriers(loaded.pid)
+    courier = home.courier(loaded.pid)
     end(courier)
-    poll(lambda: set(home.couriers(loaded.pid)) - {courier}, "another courier")
+    home.courier(loaded.pid, but=courier)
 
     loaded.kill()
 
@@ -382,7 +382,7 @@ def test_a_new_courier_knows_what_is_running(loaded: Kernel, home: Home, phone: 
 def test_its_courier_is_deaf_to_what_is_meant_for_groups(number: int, loaded: Kernel, home: Home, phone: Phone) -> None:
     loaded.run("%%knock before\n1 + 1")
     phone.wait_for(name="before")
-    (courier,) = home.couriers(loaded.pid)
+    courier = home.courier(loaded.pid)
 
     os.kill(courier, number)
     loaded.run("%%knock after\n1 + 1")
