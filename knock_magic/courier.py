@@ -89,6 +89,8 @@ class Courier:
         self._settings: Dict[str, Dict[str, Any]] = {}  # by fingerprint; a secret is never written down
         self._current: Dict[str, str] = {}  # channel -> fingerprint
         self._failures: Dict[str, int] = {}  # in a row, by fingerprint
+        self._out_of_order: Dict[str, float] = {}  # until when, by fingerprint
+        self._expired: Dict[str, List[Line]] = {}  # by channel, what is still to be told of
         self._runs: Dict[str, Line] = {}  # what is running, as the kernel told it
         self._noted_cells: List[str] = []
         self._said_bye = False
@@ -115,6 +117,7 @@ class Courier:
             self._mind_the_clock()
             self._dispatch.kill_overdue()
             self._start_due()
+            self._tell_of_the_expired()
             self._flush()
         if self._store:
             self._store.close()
@@ -152,16 +155,16 @@ class Courier:
     def _on_hello(self, message: Line) -> None:
         self._hello = message
         self._store = Store(message["outboxes"], self._warn)
-        self._do("forget_before", time.time() - HISTORY_S)
+        now = time.time()
+        self._do("forget_before", now - HISTORY_S)
+        self._do("wait_until_at_most", now + retry.LONGEST_ASKED_S)
         self._tell_of_the_lost()
 
     def _on_settings(self, message: Line) -> None:
         channel, fingerprint = message["channel"], message["fingerprint"]
         self._settings[fingerprint] = message["values"]
         self._current[channel] = fingerprint
-        for owner in self._do("waiting_owners"):
-            if owner != self._name and death.is_gone(owner):
-                self._do("take_over", owner, self._name, channel, fingerprint)
+        self._take_over([(channel, fingerprint)])
         reason = self._do("aside").get(fingerprint)
         if reason:
             self._answer({"op": "aside", "channel": channel, "reason": reason})
@@ -281,6 +284,21 @@ class Courier:
             self._do("put", event, rules, [tuple(address) for address in addresses], row["owner"], time.time())
             self._do("close_runs", [row["run"]])
 
+    # What others left.
+
+    def _take_over(self, addresses: List[Tuple[str, str]]) -> None:
+        """Make ours what waits for `addresses` and whose courier is gone."""
+        for owner in self._do("waiting_owners"):
+            if owner != self._name and death.is_gone(owner):
+                for channel, fingerprint in addresses:
+                    self._do("take_over", owner, self._name, channel, fingerprint)
+
+    def _expire_the_orphans(self) -> None:
+        """What has waited for a day for someone with its settings is given up like all else."""
+        for row in self._do("waiting_since_before", time.time() - retry.EXPIRES_S):
+            if row["owner"] != self._name and death.is_gone(row["owner"]):
+                self._expire(row)
+
     # Deliveries.
 
     def _start_due(self) -> None:
@@ -300,11 +318,14 @@ class Courier:
     def _claim(self, row: Line, now: float) -> List[Line]:
         """The row as an item of a delivery's job, if it is still ours to send; else nothing."""
         knock, channel, fingerprint = row["knock"], row["channel"], row["fingerprint"]
+        if row["refused"] and row["event"] != "test":
+            self._do("give_up", knock, channel, now, row["refused"])
+            return []
         if noise.goes_on(row["grouping"], now - row["happened_at"], self._is_working()):
             self._do("later", knock, channel, now + noise.BATCH_WAIT_S, "", False)
             return []
         if now - row["happened_at"] > retry.EXPIRES_S:
-            self._expire(row, now)
+            self._expire(row)
             return []
         if fingerprint not in self._settings:
             return []
@@ -346,18 +367,9 @@ class Courier:
                 self._settle(result)
                 self._dispatch.settled(number, key)
             return
-        for knock, channel in self._dispatch.ended(number):
-            reason = self._say("overdue")
-            self._settle(
-                {
-                    "knock": knock,
-                    "channel": channel,
-                    "ok": False,
-                    "permanent": False,
-                    "reason": reason,
-                    "maybe_sent": True,
-                }
-            )
+        lost = {"ok": False, "permanent": False, "reason": self._say("overdue"), "maybe_sent": True}
+        for (knock, channel), was_begun in self._dispatch.ended(number):
+            self._settle({"knock": knock, "channel": channel, **(lost if was_begun else {"held": True})})
 
     def _settle(self, result: Line) -> None:
         """Write down what became of one item, and tell the kernel."""
@@ -366,11 +378,11 @@ class Courier:
         if facts is None:  # it was left behind in an outbox that broke
             return
         if result.get("held"):
-            self._do("untried", knock, channel, now)
-            self._pause(facts["fingerprint"], None)
+            self._do("untried", knock, channel, max(now, self._out_of_order.get(facts["fingerprint"], 0.0)))
             return
         if result["ok"]:
             self._failures.pop(facts["fingerprint"], None)
+            self._out_of_order.pop(facts["fingerprint"], None)
             self._do(
                 "done", knock, channel, now, retry.late(facts["happened_at"], facts["next_at"], now, facts["attempts"])
             )
@@ -394,23 +406,33 @@ class Courier:
 
     def _pause(self, fingerprint: str, asked: Optional[float]) -> None:
         """The address is out of order, not the one knock that found it so: all of them wait."""
-        delay = retry.next_delay(self._failures.get(fingerprint, 1), asked, chance())
-        self._do("pause", self._name, fingerprint, time.time() + delay)
+        until = time.time() + retry.next_delay(self._failures.get(fingerprint, 1), asked, chance())
+        self._out_of_order[fingerprint] = until
+        if asked is None:
+            self._do("pause", self._name, fingerprint, until)
+        else:
+            self._do("pause_all", fingerprint, until)
 
     # Bad news about an address.
 
-    def _expire(self, row: Line, now: float) -> None:
-        self._do("give_up", row["knock"], row["channel"], now, self._say("expired"), "expired")
-        name = json.loads(row["body"])["name"] if row["body"] else ""
-        self._answer({"op": "expired", "channel": row["channel"], "name": name})
-        self._tell_elsewhere(row["channel"], f"expired: {name}", "expired", json.loads(row["rules"]))
+    def _expire(self, row: Line) -> None:
+        self._do("give_up", row["knock"], row["channel"], time.time(), self._say("expired"), "expired")
+        if row["event"] != "warning":  # else two channels without a network would warn of each other for ever
+            self._expired.setdefault(row["channel"], []).append(row)
+
+    def _tell_of_the_expired(self) -> None:
+        expired, self._expired = self._expired, {}
+        for channel, rows in expired.items():
+            name, more = rows[-1]["name"], len(rows) - 1
+            self._answer({"op": "expired", "channel": channel, "name": name, "more": more})
+            self._tell_elsewhere(channel, f"expired: {name}", "expired", json.loads(rows[-1]["rules"]), more)
 
     def _put_aside(self, fingerprint: str, channel: str, reason: str, now: float) -> None:
         if self._do("put_aside", fingerprint, channel, reason, now):
             self._answer({"op": "aside", "channel": channel, "reason": reason})
             self._tell_elsewhere(channel, reason, "aside", self._auto or {"lang": "en"})
 
-    def _tell_elsewhere(self, channel: str, text: str, note: str, rules: Line) -> None:
+    def _tell_elsewhere(self, channel: str, text: str, note: str, rules: Line, more: int = 0) -> None:
         """Say through the other channels in use that `channel` does not work."""
         now = time.time()
         event = dict(
@@ -421,6 +443,7 @@ class Courier:
             name=channel,
             text=text,
             note=note,
+            more=more,
             started_at=now,
             ended_at=now,
         )
@@ -441,6 +464,8 @@ class Courier:
             if self._store and not self._kernel_gone:
                 self._note_long_cells()
                 self._do("seen", self._name, time.time())
+                self._take_over(list(self._current.items()))
+                self._expire_the_orphans()
 
     # What the kernel is told.
 

@@ -106,7 +106,7 @@ def _send_in_turn(
             return
         if in_order and time.monotonic() < until:
             result = send(item)
-            in_order = result["ok"] or result["permanent"]
+            in_order = result["ok"] or (result["permanent"] and not result["revoked"])
         else:
             result = {"knock": item["knock"], "channel": item["channel"], "ok": False, "held": True}
         tell(result)

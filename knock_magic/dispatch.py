@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 import threading
 import time
 
@@ -11,13 +14,14 @@ from knock_magic import launch, watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
     Item = Dict[str, Any]
     Key = Tuple[str, str]
 
 DEADLINE_S = 60.0  # a delivery that takes longer is killed, whatever it waits for
-MOST = 4  # deliveries at once
+MOST = 16  # deliveries at once; an address has one at most, so only who hangs at more of them makes others wait
+DYING_S = 5.0  # a killed process closes its pipes at once, unless it left a child behind that holds them too
 
 
 class Flight:
@@ -26,8 +30,9 @@ class Flight:
     def __init__(self, items: List[Item], deadline: float, process: Optional[subprocess.Popen[bytes]]) -> None:
         self.process = process
         self.deadline = deadline
-        self.fingerprints = {item["fingerprint"] for item in items}
-        self.unanswered: Set[Key] = {(item["knock"], item["channel"]) for item in items}
+        # With the fingerprint of each, in the order in which they are sent.
+        self.unanswered: Dict[Key, str] = {(item["knock"], item["channel"]): item["fingerprint"] for item in items}
+        self.was_killed = False
 
 
 class Dispatch:
@@ -49,7 +54,7 @@ class Dispatch:
 
     def busy(self) -> List[str]:
         """The fingerprints that something is on its way to: one at a time, so that no server is stormed."""
-        return sorted({name for flight in self._flights.values() for name in flight.fingerprints})
+        return sorted({name for flight in self._flights.values() for name in flight.unanswered.values()})
 
     def patience(self) -> Optional[float]:
         """Seconds until the next deadline; None while nothing is under way."""
@@ -88,7 +93,7 @@ class Dispatch:
         flight = self._flights.get(number)
         if flight is None or key not in flight.unanswered:
             return False
-        flight.unanswered.discard(key)
+        del flight.unanswered[key]
         return True
 
     def settled(self, number: int, key: Key) -> None:
@@ -100,23 +105,31 @@ class Dispatch:
             except OSError:
                 pass  # it has ended
 
-    def ended(self, number: int) -> Set[Key]:
-        """Forget a delivery that has ended; what it left unanswered."""
+    def ended(self, number: int) -> List[Tuple[Key, bool]]:
+        """Forget a delivery that has ended; what it left unanswered, and whether it had begun with that.
+
+        It sends to each address one after the other, so of each it had begun with the first one left.
+        """
         flight = self._flights.pop(number, None)
-        if flight and flight.process and flight.process.stdin:
+        if flight is None:
+            return []
+        if flight.process and flight.process.stdin:
             flight.process.stdin.close()
-        return flight.unanswered if flight else set()
+        first = {name: key for key, name in reversed(list(flight.unanswered.items()))}
+        return [(key, first[name] == key) for key, name in flight.unanswered.items()]
 
     def kill_overdue(self) -> None:
-        """End what is past its deadline. A thread can't be killed; it is given up, and its end tells no one."""
+        """End what is past its deadline; give up what can't be ended: a thread, or what left its pipe to a child."""
         for number, flight in list(self._flights.items()):
             if time.monotonic() < flight.deadline:
                 continue
-            if flight.process:
-                flight.process.kill()
+            if flight.process and not flight.was_killed:
+                flight.was_killed = True
+                flight.deadline = time.monotonic() + DYING_S
+                _kill(flight.process)
             else:
                 flight.deadline = float("inf")
-                self._put((number, None))
+                self._put((number, None))  # its real end, should it come, tells no one
 
     def _attend(self, number: int, process: subprocess.Popen[bytes], job: bytes) -> None:
         """In a thread of its own: give the delivery its job, pass on its lines, and see it end."""
@@ -144,6 +157,18 @@ class Dispatch:
 
         delivery.send_all(items, lambda result: self._put((number, json.dumps(result).encode("ascii"))))
         self._put((number, None))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill `process` and what it started, which is in its group and would keep its pipe open."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    try:
+        if process.returncode is None:  # not waited for yet, so that the number is still its own
+            os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # but just now
 
 
 def _encoded(line: Any) -> bytes:

@@ -74,6 +74,10 @@ CREATE TABLE IF NOT EXISTS open_runs (
     line TEXT NOT NULL,
     addresses TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS pauses (
+    fingerprint TEXT PRIMARY KEY,
+    until REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS aside (
     fingerprint TEXT PRIMARY KEY,
     channel TEXT NOT NULL,
@@ -157,9 +161,10 @@ class Outbox:
             if not added:
                 return False
             self._db.executemany(
-                "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, next_at) VALUES (?,?,?,?,?,?)",
+                "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, next_at) VALUES "
+                "(?,?,?,?,?, max(?, coalesce((SELECT until FROM pauses WHERE fingerprint = ?), 0)))",
                 [
-                    (event["id"], *address, owner, grouping, now if next_at is None else next_at)
+                    (event["id"], *address, owner, grouping, now if next_at is None else next_at, address[1])
                     for address in addresses
                 ],
             )
@@ -168,13 +173,17 @@ class Outbox:
     # Its deliveries.
 
     def due(self, owner: str, now: float, limit: int, busy: Collection[str] = ()) -> List[Row]:
-        """Deliveries of `owner` whose time has come, the longest waiting first, but not those of `busy` fingerprints."""
+        """Deliveries of `owner` whose time has come, but not those of `busy` fingerprints.
+
+        The least tried come first: one that fails each time must not stand before the others of its address.
+        """
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
             "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
-            "k.rules, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "k.event, k.name, k.rules, k.body, a.reason AS refused "
+            "FROM deliveries d JOIN knocks k ON k.id = d.knock LEFT JOIN aside a ON a.fingerprint = d.fingerprint "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
-            f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.next_at, k.happened_at LIMIT ?",
+            f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.attempts, d.next_at, k.happened_at LIMIT ?",
             (owner, now, now, *busy, limit),
         )
         return [dict(row) for row in rows]
@@ -249,11 +258,21 @@ class Outbox:
         )
 
     def pause(self, owner: str, fingerprint: str, until: float) -> None:
-        """Nothing of `owner` goes to this address before `until`."""
+        """It is out of order: nothing of `owner` that waits for this address goes there before `until`."""
         self._changed(
             "UPDATE deliveries SET next_at = max(next_at, ?) WHERE owner = ? AND fingerprint = ? AND state = 'due'",
             (until, owner, fingerprint),
         )
+
+    def pause_all(self, fingerprint: str, until: float) -> None:
+        """It asked to be left alone: nothing goes there before `until`, whoever has it and whatever is still to come."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO pauses (fingerprint, until) VALUES (?,?)", (fingerprint, until))
+            self._db.execute(
+                "UPDATE deliveries SET next_at = max(next_at, ?) WHERE fingerprint = ? AND state = 'due'",
+                (until, fingerprint),
+            )
 
     def shift(self, owner: str, seconds: float) -> None:
         """The wall clock was set by `seconds`: what waits, waits as long as it was meant to."""
@@ -261,6 +280,12 @@ class Outbox:
             f"UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE owner = ? AND {_WAITS}",
             (seconds, seconds, owner),
         )
+        self._changed("UPDATE pauses SET until = until + ?", (seconds,))
+
+    def wait_until_at_most(self, latest: float) -> None:
+        """Nothing waits for longer than this: what would, was told by a clock that has been set since."""
+        self._changed(f"UPDATE deliveries SET next_at = ? WHERE next_at > ? AND {_WAITS}", (latest, latest))
+        self._changed("UPDATE pauses SET until = ? WHERE until > ?", (latest, latest))
 
     def _end(self, knock: str, channel: str, state: str, now: float, late_s: float, reason: Optional[str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -302,6 +327,15 @@ class Outbox:
         """Whose deliveries have not ended yet."""
         rows = self._db.execute(f"SELECT DISTINCT owner FROM deliveries WHERE {_WAITS}")
         return [row["owner"] for row in rows]
+
+    def waiting_since_before(self, moment: float) -> List[Row]:
+        """What happened before `moment` and has not been delivered yet, whose ever it is."""
+        rows = self._db.execute(
+            "SELECT d.knock, d.channel, d.owner, k.event, k.name, k.rules FROM deliveries d "
+            f"JOIN knocks k ON k.id = d.knock WHERE k.happened_at < ? AND d.{_WAITS}",
+            (moment,),
+        )
+        return [dict(row) for row in rows]
 
     def take_over(self, gone: str, owner: str, channel: str, fingerprint: str) -> int:
         """Make `gone`'s waiting deliveries `owner`'s where the settings are the same; how many."""
@@ -379,6 +413,7 @@ class Outbox:
             old = f"SELECT id FROM knocks WHERE happened_at < ? AND id NOT IN (SELECT knock FROM deliveries WHERE {_WAITS})"
             self._db.execute(f"DELETE FROM deliveries WHERE knock IN ({old})", (moment,))
             self._db.execute(f"DELETE FROM knocks WHERE id IN ({old})", (moment,))
+            self._db.execute("DELETE FROM pauses WHERE until < ?", (moment,))
 
 
 _FORGET_BODY = (

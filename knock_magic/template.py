@@ -241,7 +241,8 @@ def _warning(event: Event, lang: str, template: str) -> str:
         return ""
     said = event.text
     if event.note == "expired":
-        said = LINES[lang]["given up"].format(name=said.partition(": ")[2] or said)
+        key = "given up more" if event.more else "given up"
+        said = LINES[lang][key].format(name=said.partition(": ")[2] or said, count=event.more)
     return one_line(said, LONGEST_SHORT_ERROR) if template == "short" else said
 
 
@@ -252,7 +253,7 @@ def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
     names = [each for each in event.among if each not in ranks]
     if ranks or event.rank:
         lines.append(said["ranks"].format(ranks=", ".join(ranks) or f"rank {event.rank}"))
-    elif event.more:
+    elif event.more and event.event != "warning":  # which says it in its own words
         key = "more of" if names else "more"
         lines.append(said[key].format(count=event.more, names=", ".join(names)))
     if event.slept_s:

@@ -135,6 +135,7 @@ LINES: Words = {
         "late": "Sent {span} late.",
         "maybe twice": "You may have this one already.",
         "given up": "Not delivered: {name}",
+        "given up more": "Not delivered: {name}, and {count} more",
         "step": "step {step}",
     },
     "ko": {
@@ -145,6 +146,7 @@ LINES: Words = {
         "late": "{span} 늦게 보냈어요.",
         "maybe twice": "이미 받은 알림일 수 있어요.",
         "given up": "보내지 못한 알림: {name}",
+        "given up more": "보내지 못한 알림: {name} 외 {count}건",
         "step": "{step}단계",
     },
 }
