@@ -135,8 +135,8 @@ def stage(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture,
 ) -> Iterator[Stage]:
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own: the server may know
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.CRITICAL, "mail.log")  # aiosmtpd's own: the server may know
     made = Stage(name, internet, monkeypatch)
     made.shown = lambda: [caplog.text, *(repr(vars(record)) for record in caplog.records), *capfd.readouterr()]
     if made.contract.wire == "smtp":
