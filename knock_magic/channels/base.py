@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set
 from urllib.parse import urlencode, urlsplit
 
+from traitlets import Unicode
+
 from knock_magic import fitting, trust
 from knock_magic.cleaning import one_line
 from knock_magic.durations import say_duration
@@ -357,57 +359,78 @@ _SERVICES = {
 }
 
 
-class Url(Secret):
-    """An http(s) address; it is a secret like any other, since many services put the key into it.
-
-    With `hosts`, it is one that a service gives out at one of these, and looks like `example`.
-    """
+class Link(Unicode):
+    """An http(s) address that anybody may see."""
 
     info_text = "an address that starts with https:// or http://"
-
-    def __init__(self, *args: Any, hosts: Sequence[str] = (), example: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.hosts = hosts
-        self.example = example or "https://example.com/hook"
+    example = "https://example.com/hook"
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what no server could be behind."""
         text = super().validate(obj, value)
-        if text == "":
-            return text
-        try:
-            parts = urlsplit(text)
-            host = (parts.hostname or "").lower()
-            good = parts.scheme in ("http", "https") and bool(host.encode("idna")) and parts.port != 0
-        except ValueError:
-            good, host = False, ""
-        if not good or any(letter.isspace() for letter in text):
-            scheme = text.split("://")[0][:12] if "://" in text else ""
-            seen_en = f", got one that starts with {scheme}://" if scheme not in ("", "http", "https") else ""
-            raise Explained(
-                f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요."
-            )
-        owner = next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
-        if self.hosts and self._is_misplaced(host, parts.scheme, owner):
-            seen_en = f"; this is an address of {owner}" if owner and host not in self.hosts else ""
-            seen_ko = f" 지금 넣은 것은 {owner} 주소예요." if owner and host not in self.hosts else ""
-            raise Explained(
-                f"must be an address such as {self.example}{seen_en}.", f"{self.example} 같은 주소여야 해요.{seen_ko}"
-            )
+        if text:
+            _refuse_no_address(text, self.example)
         return text
 
-    def _is_misplaced(self, host: str, scheme: str, owner: str) -> bool:
-        """Whether this is another service's address, or one that only looks like the service's own.
+
+class Url(Secret):
+    """An http(s) address that is a secret like any other, since many services put the key into it.
+
+    With `hosts`, it is one that a service gives out at one of these, and looks like `example`.
+    """
+
+    info_text = Link.info_text
+
+    def __init__(self, *args: Any, hosts: Sequence[str] = (), example: str = Link.example, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hosts = hosts
+        self.example = example
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what no server could be behind, and another service's address."""
+        text = super().validate(obj, value)
+        if text:
+            _refuse_no_address(text, self.example)
+            if self.hosts:
+                self._refuse_misplaced(text)
+        return text
+
+    def _refuse_misplaced(self, text: str) -> None:
+        """Refuse another service's address, and one that only looks like the service's own.
 
         One of neither is taken: a relay, or a server of one's own that speaks the same language.
         """
-        if host in self.hosts:
-            return scheme != "https"
-        return bool(owner) or any(name in host for name in self.hosts)
+        parts = urlsplit(text)
+        host = (parts.hostname or "").lower()
+        is_own = host in self.hosts
+        owner = "" if is_own else _service_at(host)
+        if parts.scheme == "https" if is_own else not owner and not any(name in host for name in self.hosts):
+            return
+        raise Explained(
+            f"must be an address such as {self.example}{owner and f'; this is an address of {owner}'}.",
+            f"{self.example} 같은 주소여야 해요.{owner and f' 지금 넣은 것은 {owner} 주소예요.'}",
+        )
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which may hold a key."""
         raise Explained(f"must be {self.info_text}, got a {type(value).__name__}.", "http(s) 주소여야 해요.")
+
+
+def _refuse_no_address(text: str, example: str) -> None:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        good = False
+    if good and not any(letter.isspace() for letter in text):
+        return
+    scheme = text.split("://")[0][:12] if "://" in text else ""
+    seen_en = f", got one that starts with {scheme}://" if scheme not in ("", "http", "https") else ""
+    raise Explained(f"must be an address such as {example}{seen_en}.", f"{example} 같은 주소여야 해요.")
+
+
+def _service_at(host: str) -> str:
+    return next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
 
 
 class Token(Secret):

@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from traitlets import Integer
 
-from knock_magic.channels.base import Answer, HttpChannel, Token, Url
+from knock_magic.channels.base import Answer, HttpChannel, Link, Token
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.template import Message
 from knock_magic.vault import Kept, Vault
@@ -72,13 +72,13 @@ class Kakao(HttpChannel):
     client_secret = Token(help="Client secret, if it is switched on for the key.").tag(
         config=True, ko="클라이언트 시크릿(켜져 있을 때)"
     )
-    redirect_uri = Url(help="Redirect URI that is registered for the key.", example="https://localhost").tag(
+    redirect_uri = Link(help="Redirect URI that is registered for the key.").tag(
         config=True, ko="키에 등록한 리다이렉트 URI"
     )
     refresh_token = Token(help="Refresh token from the login.").tag(
         config=True, required=True, ko="로그인하고 받은 리프레시 토큰"
     )
-    link = Url(help="Where the button leads; its domain must be registered for the app.").tag(
+    link = Link(help="Where the button leads; its domain must be registered for the app.").tag(
         config=True, ko="버튼을 누르면 열 주소(앱에 등록한 도메인이어야 해요)"
     )
     daily = Integer(20, min=1, help="Most notes in a day; Kakao allows 20 between one sender and one recipient.").tag(
