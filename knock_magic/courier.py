@@ -91,6 +91,7 @@ class Courier:
         self._failures: Dict[str, int] = {}  # in a row, by fingerprint
         self._out_of_order: Dict[str, float] = {}  # until when, by fingerprint
         self._expired: Dict[str, List[Line]] = {}  # by channel, what is still to be told of
+        self._aside: Dict[str, str] = {}  # channel -> fingerprint, as the kernel was told
         self._runs: Dict[str, Line] = {}  # what is running, as the kernel told it
         self._noted_cells: List[str] = []
         self._said_bye = False
@@ -165,9 +166,7 @@ class Courier:
         self._settings[fingerprint] = message["values"]
         self._current[channel] = fingerprint
         self._take_over([(channel, fingerprint)])
-        reason = self._do("aside").get(fingerprint)
-        if reason:
-            self._answer({"op": "aside", "channel": channel, "reason": reason})
+        self._answer_aside([(channel, fingerprint)])
 
     def _on_auto(self, message: Line) -> None:
         self._auto = message["rules"]
@@ -201,6 +200,7 @@ class Courier:
         if due and self._is_muted(event, now):
             due, rules = False, dict(rules, muted=True)
         addresses = self._addresses(rules["to"], event["event"]) if due else []
+        self._answer_aside([(channel, self._current[channel]) for channel in rules["to"] if channel in self._current])
         self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping)
 
     def _is_muted(self, event: Line, now: float) -> bool:
@@ -429,8 +429,24 @@ class Courier:
 
     def _put_aside(self, fingerprint: str, channel: str, reason: str, now: float) -> None:
         if self._do("put_aside", fingerprint, channel, reason, now):
-            self._answer({"op": "aside", "channel": channel, "reason": reason})
+            self._answer_aside([(channel, fingerprint)])
             self._tell_elsewhere(channel, reason, "aside", self._auto or {"lang": "en"})
+
+    def _answer_aside(self, addresses: List[Tuple[str, str]]) -> None:
+        """Tell the kernel which of `addresses` get nothing any more, whoever found that out."""
+        reasons = self._do("aside")
+        for channel, fingerprint in addresses:
+            if fingerprint in reasons:
+                self._aside[channel] = fingerprint
+                self._answer({"op": "aside", "channel": channel, "reason": reasons[fingerprint]})
+
+    def _answer_back(self) -> None:
+        """Tell the kernel which work again, for another kernel has tried them."""
+        reasons = self._do("aside")
+        for channel, fingerprint in list(self._aside.items()):
+            if fingerprint not in reasons:
+                del self._aside[channel]
+                self._answer({"op": "back", "channel": channel})
 
     def _tell_elsewhere(self, channel: str, text: str, note: str, rules: Line, more: int = 0) -> None:
         """Say through the other channels in use that `channel` does not work."""
@@ -466,6 +482,7 @@ class Courier:
                 self._do("seen", self._name, time.time())
                 self._take_over(list(self._current.items()))
                 self._expire_the_orphans()
+                self._answer_back()
 
     # What the kernel is told.
 

@@ -127,6 +127,7 @@ class Knocker:
     def use(self, names: Sequence[str]) -> None:
         """Knock on `names` from here on; raises `KnockError`, and changes nothing, if one can't be used."""
         self._refused.difference_update(names)
+        self._aside.difference_update(names)  # a new address is another one; the courier tells if it is still the old
         self.configuration.refresh(names)
         for name in names:
             self.ready(name)
@@ -310,6 +311,8 @@ class Knocker:
         """In the daemon thread: note what the courier says."""
         if answer["op"] in ("warn", "aside", "expired"):
             self._note_trouble(answer)
+        if answer["op"] == "back":
+            self._aside.discard(answer["channel"])
         if answer["op"] != "result":
             return
         with self._heard:
@@ -328,7 +331,7 @@ class Knocker:
                 return
             self._aside.add(answer["channel"])
         text = _warning(answer)
-        if text not in self._warned:
+        if text not in self._warned or answer["op"] == "aside":
             self._warned.add(text)
             self.trouble.append(text)
 
