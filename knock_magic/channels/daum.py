@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Unicode
-
-from knock_magic.channels.email import AppPassword, Mailbox
+from knock_magic.channels.email import Account, AppPassword, Mailbox
 
 
 class Daum(Mailbox):
@@ -30,7 +28,7 @@ class Daum(Mailbox):
     host = "smtp.daum.net"
     domain = "daum.net"
 
-    user = Unicode(help="Your Daum address, such as name@daum.net.").tag(
+    user = Account(help="Your Daum address, such as name@daum.net.").tag(
         config=True, required=True, ko="다음 메일 주소(예: name@daum.net)"
     )
     password = AppPassword(help="An app password, not the one you log in with.").tag(

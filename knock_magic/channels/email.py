@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from traitlets import Integer, List as ListTrait, Unicode
 
@@ -20,14 +21,55 @@ from knock_magic.template import Message
 from knock_magic.vault import Kept, Vault
 
 if TYPE_CHECKING:
-    from knock_magic.smtp import Conversation
-
-Reply = Tuple[int, bytes]
+    from knock_magic.smtp import Conversation, Reply
 
 REMEMBERED_S = 2 * 86400  # longer than any knock is tried
 QUOTA_S = 6 * 3600  # a quota of a day is no use to try sooner
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+
+
+class Host(Unicode):
+    """The name of a server."""
+
+    info_text = "the name of a server such as smtp.example.com"
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what is more than a name."""
+        text = super().validate(obj, value)
+        with contextlib.suppress(UnicodeError):
+            if not text or ((text.encode("idna") and not set(text) & set(" /@:")) or text == "::1"):
+                return text
+        raise Explained(
+            "must be the name of a server such as smtp.example.com; the port is a setting of its own.",
+            "smtp.example.com 같은 서버 이름이어야 해요. 포트는 port에 따로 넣어 주세요.",
+        )
+
+
+class User(Unicode):
+    """A user name that SMTP can carry."""
+
+    info_text = "a user name in English letters"
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse letters that no mail server takes: the keyboard was in Korean, most likely."""
+        text = super().validate(obj, value)
+        if not re.fullmatch("[!-~]*", text):
+            raise Explained(
+                "must be a user name of letters, digits and signs, without spaces. Was the keyboard in Korean?",
+                "공백 없는 영문자와 숫자로 된 아이디여야 해요. 한/영 키를 확인해 주세요.",
+            )
+        return text
+
+
+class Account(User):
+    """The user name of a mailbox, or its whole address."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what can't stand before an @."""
+        text = super().validate(obj, value)
+        _checked(text if "@" in text or not text else f"{text}@example.com")
+        return text
 
 
 class Address(Unicode):
@@ -102,11 +144,11 @@ class Email(Channel):
         "3. 받을 주소를 to에 넣어 주세요. sender는 user와 다를 때만 필요해요.",
     }
 
-    host: Any = Unicode(help="Name of the SMTP server.").tag(config=True, required=True, ko="SMTP 서버 이름")
+    host: Any = Host(help="Name of the SMTP server.").tag(config=True, required=True, ko="SMTP 서버 이름")
     port: Any = Integer(587, min=1, max=65535, help="Port: 587 for STARTTLS, 465 for SSL.").tag(
         config=True, ko="포트: STARTTLS는 587, SSL은 465"
     )
-    user: Any = Unicode(help="User name at the server.").tag(config=True, ko="서버의 사용자 이름")
+    user: Any = User(help="User name at the server.").tag(config=True, ko="서버의 사용자 이름")
     password: Any = Password(help="Password, often an app password.").tag(
         config=True, ko="비밀번호(앱 비밀번호일 때가 많아요)"
     )
@@ -146,15 +188,14 @@ class Email(Channel):
         if len(everybody) == 1:
             self._settle(self._send(mail, everybody))
             return
-        vault = Vault("mail", os.environ)
-        try:
+        vault, settled = Vault("mail", os.environ), []
+        with contextlib.suppress(SettingsError):  # better twice than never
             settled = vault.change(lambda kept: list(_settled(kept, message.event.id)))
-            owed = [each for each in everybody if _mark(each) not in settled]
-            replies = self._send(mail, owed) if owed else {}
-            ended = [_mark(each) for each, (code, _) in replies.items() if not 400 <= code < 500]
+        owed = [each for each in everybody if _mark(each) not in settled]
+        replies = self._send(mail, owed) if owed else {}
+        ended = [_mark(each) for each, (code, _) in replies.items() if not 400 <= code < 500]
+        with contextlib.suppress(SettingsError):
             vault.change(lambda kept: _settled(kept, message.event.id).extend(ended))
-        except SettingsError as problem:
-            raise DeliveryError(problem.texts) from None
         self._settle(replies)
 
     def _settle(self, replies: Dict[str, Reply]) -> None:
@@ -276,6 +317,8 @@ class Email(Channel):
         )
 
     def _said(self, code: int, words: str) -> str:
+        for address in {*self.recipients(), self.from_address()} - {""}:
+            words = words.replace(address, masked(address))
         return f"{code} {one_line(self.hide(words), 200)}".strip()
 
 

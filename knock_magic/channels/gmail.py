@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from traitlets import Unicode
-
-from knock_magic.channels.email import AppPassword, Mailbox
+from knock_magic.channels.email import Account, AppPassword, Mailbox
 from knock_magic.settings import Explained
 
 
@@ -48,7 +46,7 @@ class Gmail(Mailbox):
     host = "smtp.gmail.com"
     domain = "gmail.com"
 
-    user = Unicode(help="Your Gmail address.").tag(config=True, required=True, ko="Gmail 주소")
+    user = Account(help="Your Gmail address.").tag(config=True, required=True, ko="Gmail 주소")
     password = SixteenLetters(help="A 16-letter app password, not the one you log in with.").tag(
         config=True, required=True, ko="16자리 앱 비밀번호(로그인 비밀번호가 아니에요)"
     )

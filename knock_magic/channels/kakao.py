@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -95,11 +96,12 @@ class Kakao(HttpChannel):
             if answer.json().get("code") == -401:
                 token = vault.change(lambda kept: self._access_token(kept, refused=token))
                 answer = self._post_note(note, token)
-            if answer.status != 200 or answer.json().get("result_code") != 0:
-                raise self.refusal(answer, token)
-            vault.change(self._count)
         except SettingsError as problem:
             raise DeliveryError(problem.texts) from None
+        if answer.status != 200 or answer.json().get("result_code") != 0:
+            raise self.refusal(answer, token)
+        with contextlib.suppress(SettingsError):  # it is sent, whether it is counted or not
+            vault.change(self._count)
 
     def template(self, message: Message) -> Dict[str, Any]:
         """The text template that is sent; Kakao takes none without a link."""

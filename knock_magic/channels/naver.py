@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Unicode
-
-from knock_magic.channels.email import AppPassword, Mailbox
+from knock_magic.channels.email import Account, AppPassword, Mailbox
 
 
 class Naver(Mailbox):
@@ -36,7 +34,7 @@ class Naver(Mailbox):
     host = "smtp.naver.com"
     domain = "naver.com"
 
-    user = Unicode(help="Your Naver ID.").tag(config=True, required=True, ko="네이버 아이디")
+    user = Account(help="Your Naver ID.").tag(config=True, required=True, ko="네이버 아이디")
     password = AppPassword(help="An application password, not the one you log in with.").tag(
         config=True, required=True, ko="애플리케이션 비밀번호(로그인 비밀번호가 아니에요)"
     )

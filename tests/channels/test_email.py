@@ -267,11 +267,12 @@ def test_who_was_put_off_gets_the_mail_later_and_nobody_twice(server: MailServer
 def test_who_is_refused_for_good_is_told_and_not_tried_again(server: MailServer) -> None:
     told = message()
     sender = channel(to=["a@x.kr", "b@y.kr"])
-    server.reply("RCPT b@y.kr", "550 5.1.1 No such user")
+    server.reply("RCPT b@y.kr", "550 5.1.1 <b@y.kr> No such user")
 
     error = error_of(sender, told)
 
     assert error.permanent
+    assert "b@y.kr" not in str(error.texts)
     assert "1 of 2" in error.texts["en"]
     assert "550" in error.texts["ko"]
     assert [mail.to for mail in server.mails] == [["a@x.kr"]]
@@ -322,6 +323,28 @@ def test_an_address_that_is_none_is_refused_where_it_is_typed(setting: str, wron
     assert "name@example.com" in caught.value.texts["en"]
     assert "name@example.com" in caught.value.texts["ko"]
     assert "\n" not in caught.value.texts["en"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["https://smtp.example.com", "smtp.example.com:587", "smtp example", "a..b", "x@y.kr"]
+)
+def test_a_host_that_is_more_than_a_name_is_refused_where_it_is_typed(wrong: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Email().put("host", wrong)
+
+    assert "smtp.example.com" in caught.value.texts["ko"]
+
+
+@pytest.mark.parametrize("host", ["smtp.example.com", "localhost", "127.0.0.1", "::1", "메일.한국"])
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    Email().put("host", host)
+
+
+def test_a_user_name_typed_with_the_korean_keyboard_is_refused() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Email().put("user", "ㅡㅑㅜ녀")
+
+    assert "한/영" in caught.value.texts["ko"]
 
 
 def test_a_password_typed_with_the_korean_keyboard_is_refused() -> None:

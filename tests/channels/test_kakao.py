@@ -17,6 +17,7 @@ from knock_magic.channels import kakao
 from knock_magic.channels.kakao import Kakao, until_tomorrow
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import Event
+from knock_magic.settings import Secret
 from knock_magic.template import Message, render
 
 from .stage import CANARY, Answer, Contract, Internet, Request
@@ -302,6 +303,7 @@ socket.getaddrinfo = look_up
 import requests
 from knock_magic.channels.kakao import Kakao
 from knock_magic.event import Event
+from knock_magic.settings import Secret
 from knock_magic.template import render
 
 message = render(Event("finished", "train", 0.0, 60.0, 60.0), lang="ko")
@@ -441,6 +443,11 @@ def test_an_error_while_renewing_means_that_nothing_was_sent(internet: Internet)
 
 
 # Its settings.
+
+
+def test_where_the_button_leads_is_no_secret() -> None:
+    """What is one, is taken out of every message."""
+    assert not [name for name in ("link", "redirect_uri") if isinstance(Kakao.fields()[name], Secret)]
 
 
 @pytest.mark.parametrize("wrong", ["한글키", "abc", KEY + "0", "z" * 32])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knock_magic.channels.naver import Naver
+from knock_magic.errors import SettingsError
 
 from .mails import MailServer
 from .stage import CANARY, Contract, Internet
@@ -50,3 +51,9 @@ def test_a_refused_login_names_naver_s_three_pitfalls(internet: Internet) -> Non
 def test_its_settings_are_the_account_alone() -> None:
     assert list(Naver.fields()) == ["user", "password", "to"]
     assert Naver().missing() == ["KNOCK_NAVER_USER", "KNOCK_NAVER_PASSWORD"]
+
+
+@pytest.mark.parametrize("wrong", ["민수", "min su", "minsu@", "a@b@naver.com", "<minsu>"])
+def test_an_id_that_is_none_is_refused_where_it_is_typed(wrong: str) -> None:
+    with pytest.raises(SettingsError):
+        Naver().put("user", wrong)
