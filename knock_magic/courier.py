@@ -80,7 +80,9 @@ class Courier:
         self._kernel = death.identity(parent or os.getpid())
         self._handle = watch.process_handle(parent) if parent else -1
         self._noise = noise.Noise(self._kernel)
-        self._dispatch = dispatch.Dispatch(lambda said: self._inbox.put(("delivery", said)), deadline_s)
+        self._dispatch = dispatch.Dispatch(
+            lambda said: self._inbox.put(("delivery", said)), deadline_s, here=parent == watch.NOBODY
+        )
         self._store: Optional[Store] = None
         self._partial = b""
         self._answers = b""

@@ -36,10 +36,16 @@ class Flight:
 
 
 class Dispatch:
-    """The deliveries under way. `put` gets (number, line) for each answer, and (number, None) at the end of one."""
+    """The deliveries under way. `put` gets (number, line) for each answer, and (number, None) at the end of one.
 
-    def __init__(self, put: Callable[[Tuple[int, Optional[bytes]]], None], deadline_s: float = DEADLINE_S) -> None:
+    They are threads of this process where no process can be started, and with `here`.
+    """
+
+    def __init__(
+        self, put: Callable[[Tuple[int, Optional[bytes]]], None], deadline_s: float = DEADLINE_S, *, here: bool = False
+    ) -> None:
         self._put = put
+        self._here = here
         self._deadline_s = deadline_s
         self._flights: Dict[int, Flight] = {}
         self._count = 0
@@ -71,12 +77,13 @@ class Dispatch:
         self._count += 1
         number = self._count
         try:
-            process = launch.start("delivery")
+            process = None if self._here else launch.start("delivery")
         except OSError:
-            self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, None)
+            process = None
+        self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, process)
+        if process is None:
             work, arguments = self._send_here, (number, items)
         else:
-            self._flights[number] = Flight(items, time.monotonic() + self._deadline_s, process)
             job = _encoded({"sys_path": sys_path, "items": items, "deadline_s": self._deadline_s})
             work, arguments = self._attend, (number, process, job)  # type: ignore[assignment]
         try:

@@ -382,9 +382,9 @@ def _warning(answer: Mapping[str, Any]) -> str:
             "en": f"no process can be started here ({seen}); knocks are sent from the kernel itself, and end with it.",
             "ko": f"프로세스를 시작할 수 없어요({seen}). 커널 안에서 알림을 보내니, 커널이 죽으면 알릴 수 없어요.",
         },
-        "thread": {
-            "en": f"no thread can be started here ({seen}); knocks wait until one can.",
-            "ko": f"스레드를 시작할 수 없어요({seen}). 시작할 수 있을 때까지 알림이 기다려요.",
+        "nothing": {
+            "en": f"neither a process nor a thread can be started here ({seen}); knocks wait until one can.",
+            "ko": f"프로세스도 스레드도 시작할 수 없어요({seen}). 시작할 수 있을 때까지 알림이 기다려요.",
         },
     }
     return language.pick(texts[answer["about"]])

@@ -29,7 +29,7 @@ _BOOT = (
 
 def command(module: str, *arguments: str) -> List[str]:
     """The command line that runs ``knock_magic.<module>.main(arguments)``."""
-    return [sys.executable, "-I", "-c", _BOOT, _PACKAGE, module, *arguments]
+    return [sys.executable or "", "-I", "-c", _BOOT, _PACKAGE, module, *arguments]
 
 
 def environment(environ: Mapping[str, str]) -> Dict[str, str]:

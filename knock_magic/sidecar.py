@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import weakref
-from typing import Any, Callable, Deque, Dict, List, Optional, Union
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple, Union
 
 from knock_magic import launch, watch
 from knock_magic.slate import Slate
@@ -28,6 +28,8 @@ FLUSH_S = 2.0  # what the end of a kernel may wait for us at most
 PROGRESS_QUEUE = 1000  # lines; beyond it progress is dropped, never an end
 RESTART_S = (0.0, 0.1, 1.0, 5.0, 30.0)  # waits before a courier that dies young is started again
 YOUNG_S = 60.0
+KILLED = -9  # what Popen says of a process that was killed: by a person or for want of memory, it did nothing wrong
+UNFIT = 3  # deaths of another kind in a row: what we start here is no Python that works
 WRITES_AT_ONCE = sys.platform != "win32"  # pipes there can't be told not to block
 
 _living: weakref.WeakSet[Sidecar] = weakref.WeakSet()
@@ -67,7 +69,7 @@ class Sidecar:
         self._wake = (-1, -1)
         self._runs: Dict[str, bytes] = {}
         self._unanswered: Dict[str, bytes] = {}
-        self._deaths: List[float] = []
+        self._deaths: List[Tuple[float, int]] = []  # of couriers lately: when, and the exit code
 
     @property
     def courier_pid(self) -> Optional[int]:
@@ -82,19 +84,19 @@ class Sidecar:
                     self._begin()
 
     def _begin(self) -> None:
-        if self.slate is None:
-            self.slate = Slate()
-        if WRITES_AT_ONCE and self._wake[1] < 0:
-            self._wake = os.pipe()
-            os.set_blocking(self._wake[0], False)
-            os.set_blocking(self._wake[1], False)
-        if self._courier is None:
-            self._start()
         thread = threading.Thread(target=self._serve, name="knock", daemon=True)
         try:
+            if self.slate is None:
+                self.slate = Slate()
+            if WRITES_AT_ONCE and self._wake[1] < 0:
+                self._wake = os.pipe()
+                os.set_blocking(self._wake[0], False)
+                os.set_blocking(self._wake[1], False)
+            if self._courier is None:
+                self._start()
             thread.start()
-        except RuntimeError as error:  # no thread left; the next cell tries again
-            self._hear({"op": "warn", "about": "thread", "seen": str(error)})
+        except (OSError, RuntimeError) as error:  # no descriptor or thread is left; the next cell tries again
+            self._warn("nothing", error)
             return
         self._thread = thread
 
@@ -136,8 +138,7 @@ class Sidecar:
 
     def bye(self) -> None:
         """The kernel is about to end on purpose."""
-        if self._thread:
-            self._push(_encoded({"op": "bye"}))
+        self.know("bye", {"op": "bye"})
 
     def kept(self, event_id: str) -> bool:
         """Whether the courier has answered that this event is in the outbox."""
@@ -240,7 +241,8 @@ class Sidecar:
             if self._wake[0] in ready:
                 os.read(self._wake[0], 4096)
             if self._closing:
-                self._let_go(courier)
+                with self._writing:
+                    self._let_go(courier)
                 return
             if courier.stdout.fileno() in ready:
                 data = os.read(courier.stdout.fileno(), 65536)
@@ -292,18 +294,12 @@ class Sidecar:
     # The courier's life.
 
     def _start(self) -> None:
-        """Start a courier, and put before everything else what it has to know."""
-        assert self.slate
-        courier: Union[subprocess.Popen[bytes], CourierHere]
-        try:
-            courier = launch.start("courier", str(os.getpid()), self.slate.handle, pass_fds=self.slate.fds)
-        except OSError as error:
-            self._hear({"op": "warn", "about": "courier", "seen": error.strerror or str(error)})
-            try:
-                courier = CourierHere()
-            except (OSError, RuntimeError):
-                self._deaths.append(time.monotonic())
-                return
+        """Start a courier, and put before everything else what it has to know.
+
+        Raises:
+            OSError, RuntimeError: it can be started neither as a process nor as a thread.
+        """
+        courier = self._new_courier()
         self.is_process = not isinstance(courier, CourierHere)
         assert courier.stdin and courier.stdout
         if WRITES_AT_ONCE:
@@ -321,6 +317,21 @@ class Sidecar:
             self._courier = courier
         self._push_nothing()
 
+    def _new_courier(self) -> Union[subprocess.Popen[bytes], CourierHere]:
+        assert self.slate
+        unkilled = [code for _, code in self._deaths if code != KILLED]
+        try:
+            if len(unkilled) >= UNFIT:
+                raise OSError(f"exit code {unkilled[-1]}")
+            return launch.start("courier", str(os.getpid()), self.slate.handle, pass_fds=self.slate.fds)
+        except OSError as error:
+            courier = CourierHere()
+            self._warn("courier", error)
+            return courier
+
+    def _warn(self, about: str, error: Exception) -> None:
+        self._hear({"op": "warn", "about": about, "seen": getattr(error, "strerror", None) or str(error)})
+
     def _push_nothing(self) -> None:
         if WRITES_AT_ONCE:
             self._write()
@@ -330,17 +341,21 @@ class Sidecar:
 
     def _bury(self, courier: Union[subprocess.Popen[bytes], CourierHere]) -> None:
         self._courier = None
-        self._deaths.append(time.monotonic())
-        self._let_go(courier)
-        courier.wait()
+        with self._writing:  # else a hook might write to a number that means another file by then
+            self._let_go(courier)
+        self._deaths.append((time.monotonic(), courier.wait()))
 
     def _restart(self) -> None:
-        young = [moment for moment in self._deaths if time.monotonic() - moment < YOUNG_S]
-        self._deaths = young
-        pause = RESTART_S[min(max(len(young) - 1, 0), len(RESTART_S) - 1)]
+        self._deaths = [death for death in self._deaths if time.monotonic() - death[0] < YOUNG_S]
+        pause = RESTART_S[min(max(len(self._deaths) - 1, 0), len(RESTART_S) - 1)]
         threading.Event().wait(pause)
-        if not self._closing:
+        if self._closing:
+            return
+        try:
             self._start()
+        except (OSError, RuntimeError) as error:
+            self._deaths.append((time.monotonic(), KILLED))
+            self._warn("nothing", error)
 
     @staticmethod
     def _let_go(courier: Union[subprocess.Popen[bytes], CourierHere]) -> None:
@@ -385,20 +400,28 @@ class CourierHere:
 
         self.pid = os.getpid()
         self.returncode: Optional[int] = None
-        from_kernel, kernel_end = os.pipe()
-        answers, to_kernel = os.pipe()
-        self.stdin = os.fdopen(kernel_end, "wb", buffering=0)
-        self.stdout = os.fdopen(answers, "rb", buffering=0)
+        ends: List[int] = []
 
         def serve() -> None:
             try:
-                courier.serve(watch.NOBODY, from_kernel, to_kernel, open_cells=list)
+                courier.serve(watch.NOBODY, ends[0], ends[3], open_cells=list)
+            except RuntimeError:
+                pass  # no thread to listen with; another one is started later
             finally:
-                os.close(from_kernel)
-                os.close(to_kernel)
+                os.close(ends[0])
+                os.close(ends[3])
 
         self.thread = threading.Thread(target=serve, name="knock-courier", daemon=True)
-        self.thread.start()
+        try:
+            ends += os.pipe()
+            ends += os.pipe()
+            self.thread.start()
+        except (OSError, RuntimeError):
+            for end in ends:
+                os.close(end)
+            raise
+        self.stdin = os.fdopen(ends[1], "wb", buffering=0)
+        self.stdout = os.fdopen(ends[2], "rb", buffering=0)
 
     def poll(self) -> Optional[int]:
         """None while it runs."""

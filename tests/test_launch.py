@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Callable, Dict, Iterator
 
 import pytest
-from conftest import Home, Kernel, linux_only
+from conftest import Home, Kernel
 from phone import Phone
 
 import knock_magic
@@ -135,3 +134,116 @@ def test_a_folder_added_to_the_path_is_found(home: Home, phone: Phone) -> None:
 
     assert phone.wait()["name"] == "hello"
     assert said == f"{ours / 'knock_magic' / '__init__.py'}\n"
+
+
+# Where no process can be started.
+
+NO_PROCESS = """
+from knock_magic import launch
+def start(*arguments, **options):
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+right, launch.start = launch.start, start
+"""
+NO_THREAD = """
+import threading
+start_thread = threading.Thread.start
+def start(self):
+    if self.name.startswith(("knock", "Thread-")):
+        raise RuntimeError("can't start new thread")
+    start_thread(self)
+threading.Thread.start = start
+"""
+
+
+def test_without_a_process_a_thread_knocks(kernel: Kernel, home: Home, phone: Phone) -> None:
+    """The embedded way: all that is lost is what needs someone who outlives the kernel, and `%knock` says so."""
+    kernel.run(NO_PROCESS)
+    kernel.load()
+
+    results = [kernel.run(f"%%knock cell {number}\n6 * 7") for number in range(3)]
+    phone.wait(3)
+    status = kernel.run("%knock").said
+
+    assert {result.value for result in results} == {"42"}
+    assert sorted(knock["name"] for knock in phone.knocks) == ["cell 0", "cell 1", "cell 2"]
+    (warning,) = "".join(result.text for result in results).splitlines()
+    assert warning.startswith("knock: no process can be started here (Resource temporarily unavailable)")
+    assert "inside this kernel" in status
+    if sys.platform.startswith("linux"):
+        assert home.helpers() == []
+
+
+def test_what_a_thread_knocks_goes_out_before_the_kernel_ends(kernel: Kernel, phone: Phone) -> None:
+    kernel.run(NO_PROCESS)
+    kernel.load()
+    kernel.run("%%knock training\n6 * 7")
+
+    kernel.shutdown()
+
+    assert phone.wait()["name"] == "training"
+
+
+def test_without_a_thread_knocks_wait_until_one_can_be_started(kernel: Kernel, phone: Phone) -> None:
+    kernel.run(NO_PROCESS + NO_THREAD)
+    kernel.load()
+
+    results = [kernel.run(f"%%knock cell {number}\n6 * 7") for number in range(3)]
+    assert phone.knocks == []
+    kernel.run("threading.Thread.start, launch.start = start_thread, right", store_history=False)
+    results.append(kernel.run("%%knock cell 3\n6 * 7"))
+
+    phone.wait(4)
+    assert {result.value for result in results} == {"42"}
+    assert sorted(knock["name"] for knock in phone.knocks) == [f"cell {number}" for number in range(4)]
+    (warning,) = "".join(result.text for result in results).splitlines()
+    assert warning.startswith("knock: neither a process nor a thread can be started here (can't start new thread)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits descriptors")
+def test_without_descriptors_knocks_wait_until_there_are_some(home: Home, phone: Phone) -> None:
+    """Too many open files: what a leaking loader brings about. In a shell alone, for a kernel needs some itself."""
+    script = """
+import os, resource
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell()
+shell.history_manager.enabled = False
+shell.run_cell("%load_ext knock")
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for number in range(3):
+    shell.run_cell(f"%%knock cell {number}\\nprint(6 * 7)")
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+for each in held:
+    os.close(each)
+shell.run_cell("%%knock cell 3\\nprint(6 * 7)")
+"""
+
+    said = run(sys.executable, script, home.knocking_at(phone), home.work).splitlines()
+
+    phone.wait(4)
+    assert sorted(knock["name"] for knock in phone.knocks) == [f"cell {number}" for number in range(4)]
+    (warning,) = [line for line in said if line != "42"]
+    assert len(said) == 5
+    assert warning.startswith("knock: neither a process nor a thread can be started here (Too many open files)")
+
+
+@pytest.mark.parametrize("python", ["None", "''", "'/nonexistent/python'", "'/bin/false'", "'/bin/true'"])
+def test_without_a_python_to_start_a_thread_knocks(python: str, kernel: Kernel, phone: Phone) -> None:
+    """A program that Python is embedded in: ``sys.executable`` is nothing, or the program itself."""
+    kernel.run(f"import sys; sys.executable = {python}")
+    kernel.load()
+
+    results = [kernel.run("%%knock training\n6 * 7")]
+    assert phone.wait()["name"] == "training"
+    results.append(kernel.run("6 * 7"))
+    results.append(kernel.run("6 * 7"))
+
+    assert {result.value for result in results} == {"42"}
+    (warning,) = "".join(result.text for result in results).splitlines()
+    assert warning.startswith("knock: no process can be started here (")
