@@ -23,6 +23,7 @@ SLOT_BYTES = 512
 SLOTS = 8  # cells open at once: one, and a few in threads of their own (subshells)
 _HEAD = struct.Struct("<IIddq")
 SOURCE_BYTES = SLOT_BYTES - _HEAD.size
+_SLOT = struct.Struct(f"{_HEAD.format}{SOURCE_BYTES}s")
 
 
 class Slate:
@@ -52,8 +53,7 @@ class Slate:
         text = source[:SOURCE_BYTES].encode("utf-8", "replace")[:SOURCE_BYTES]
         at = slot * SLOT_BYTES
         page = self._page
-        _HEAD.pack_into(page, at, 0, len(text), started_at, started_mono, execution_count)
-        page[at + _HEAD.size : at + _HEAD.size + len(text)] = text
+        _SLOT.pack_into(page, at, 0, len(text), started_at, started_mono, execution_count, text)
         page[at] = 1
         return slot
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 NAME_LIMIT = 200  # characters, of a name that the user typed
 
+# Most cells end with these. A frozen dataclass takes longer to make than all else that is done for a short cell.
+_NO_OPTIONS = Options()
+_NO_RULES: Mapping[str, Any] = {}
+
 
 class OpenCell:
     """A cell that runs now. It holds no result and no error: these would pin memory of the user's."""
@@ -53,8 +57,8 @@ class OpenCell:
         self.last_shown = id(getattr(sys, "last_value", None))
         self.slot = -1
         self.run: Optional[Run] = None
-        self.options = Options()
-        self.rules: Mapping[str, Any] = {}
+        self.options = _NO_OPTIONS
+        self.rules: Mapping[str, Any] = _NO_RULES
         self.wall = time.time()
         self.mono = self.spoke_mono = time.monotonic()
 
@@ -152,8 +156,10 @@ class CellWatcher:
 
     def _pop(self, stack: List[OpenCell], result: Any) -> Optional[OpenCell]:
         """The open cell that `result` ends; None for one that never began (the loading cell, an empty one)."""
-        index = next((i for i in reversed(range(len(stack))) if self._same(stack[i], result)), -1)
-        if index < 0:
+        for index in reversed(range(len(stack))):
+            if self._same(stack[index], result):
+                break
+        else:
             return None
         ended = stack[index:]
         del stack[index:]
