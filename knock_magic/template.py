@@ -71,8 +71,10 @@ def render(event: Event, template: Choice = STANDARD, *, lang: str = "", late_s:
     own_tells_late = bool(text) and "late" in _names(_own(template, event.event))
     if not text:
         text = _built_in_text(event, template if template in BUILT_IN else STANDARD, lang)
-    lines = [text, *_always_told(event, lang, 0.0 if own_tells_late else late_s), *wrong]
-    title, _, body = clean("\n".join(lines).strip("\n"), LONGEST_TEXT).partition("\n")
+    below = "\n".join([*_always_told(event, lang, 0.0 if own_tells_late else late_s), *wrong])
+    below = clean(below, LONGEST_TEXT // 2)
+    text = clean(text.strip("\n"), LONGEST_TEXT - len(below) - 1)  # the text is cut, and not what is always told
+    title, _, body = f"{text}\n{below}".strip("\n").partition("\n")
     return Message(event=event, title=title, body=body, lang=lang, late_s=late_s)
 
 

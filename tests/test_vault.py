@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import pytest
 
+from knock_magic import folders
 from knock_magic.errors import SettingsError
 from knock_magic.vault import Vault
 
@@ -77,7 +78,7 @@ def test_where_no_folder_can_be_made_it_goes_to_the_next_and_then_to_memory(tmp_
 
     Vault("tokens", blocked).change(lambda kept: kept.update(a=1))
 
-    assert (tmp_path / "run" / "knock_magic" / "tokens.json").exists()
+    assert Path(folders.runtime_folder(blocked), "tokens.json").exists()
     nowhere = {"KNOCK_HOME": blocked["KNOCK_HOME"], "TMPDIR": str(tmp_path / "file")}
     Vault("tokens", nowhere).change(lambda kept: kept.update(b=2))
     assert Vault("tokens", nowhere).change(dict) == {"b": 2}

@@ -270,7 +270,7 @@ def _borders(text: str) -> List[int]:
 
 @sending
 def test_a_late_knock_says_so_even_where_it_is_cut(stage: Stage) -> None:
-    message = render(event(error=ErrorInfo("ValueError", "x" * 15_000)), "detailed", lang="en", late_s=7260.0)
+    message = render(event(error=ErrorInfo("ValueError", "x" * 50_000)), "detailed", lang="en", late_s=7260.0)
 
     texts = stage.contract.read(stage.send(message))
 
