@@ -318,7 +318,10 @@ def test_a_command_that_ends_well_after_sigterm_was_interrupted(stage: Stage, ph
 
 
 def test_other_signals_reach_the_command(stage: Stage, phone: Phone) -> None:
-    code = "import signal; signal.signal(signal.SIGUSR1, lambda *_: None); print('ready', flush=True); signal.pause(); print('got it')"
+    code = (
+        "import signal; usr1 = {signal.SIGUSR1}; signal.pthread_sigmask(signal.SIG_BLOCK, usr1)\n"
+        "print('ready', flush=True); signal.sigwait(usr1); print('got it')"
+    )
     process = stage.started("usr1", "--", PYTHON, "-c", code)
 
     process.send_signal(signal.SIGUSR1)
