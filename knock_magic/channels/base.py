@@ -107,7 +107,7 @@ class Answer:
         """The body as a JSON object; empty if it is none."""
         try:
             found = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -149,10 +149,8 @@ class HttpChannel(Channel):
 
         kind = "application/json; charset=utf-8"
         if form is not None:
-            kind, body = (
-                "application/x-www-form-urlencoded;charset=utf-8",
-                urlencode(form, errors="replace").encode("ascii"),
-            )
+            kind = "application/x-www-form-urlencoded;charset=utf-8"
+            body = urlencode(form, errors="replace").encode("ascii")
         elif body is None:
             body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         sending = _Body(body)
@@ -169,7 +167,7 @@ class HttpChannel(Channel):
                     allow_redirects=False,  # a redirect would carry the headers, and their secrets, to another host
                     stream=True,
                     verify=trust.ca_bundle() or True,
-                    auth=_as_it_is,
+                    auth=_own_login,
                 )
                 return _read(response)
         except (requests.RequestException, OSError, ValueError) as error:
@@ -296,9 +294,16 @@ def _read(response: requests.Response) -> Answer:
     return Answer(response.status_code, response.headers, body[:ANSWER_BYTES].decode("utf-8", "replace"))
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stands where requests would else put in what ``~/.netrc`` has for this host, over our own header."""
-    return request
+def _own_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The name and password that an address has in it, and else nothing.
+
+    Without this, requests would put in what ``~/.netrc`` has for the host, over a header of our own.
+    """
+    from requests.auth import HTTPBasicAuth
+    from requests.utils import get_auth_from_url
+
+    user, password = get_auth_from_url(request.url or "")
+    return HTTPBasicAuth(user, password)(request) if user or password else request
 
 
 class _unlogged:  # noqa: N801 - reads as what it does in a `with`

@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional
 
@@ -205,6 +206,17 @@ def test_a_password_of_netrc_does_not_replace_our_header(
     Slack(token="xoxb-1", channel="C1").send(render(Event("test", "", 0.0)))
 
     assert internet.requests[0].headers["Authorization"] == "Bearer xoxb-1"
+
+
+def test_a_password_in_the_address_logs_in(internet: Internet) -> None:
+    send(f"https://me:{CANARY}0@hook.example.com/x")
+
+    assert internet.requests[0].headers["Authorization"] == f"Basic {b64encode(f'me:{CANARY}0'.encode()).decode()}"
+
+
+@pytest.mark.parametrize("body", ["[" * 60_000, '{"a":' * 10_000, "\0", "[1]", "{"])
+def test_an_answer_that_is_no_json_object_is_an_empty_one(body: str) -> None:
+    assert base.Answer(200, {}, body).json() == {}
 
 
 @pytest.mark.parametrize(
