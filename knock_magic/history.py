@@ -271,6 +271,18 @@ def _fits(entry: Entry, query: Query) -> bool:
 
 # Showing.
 
+# In a column, one word each.
+_OUTCOMES = {
+    "en": {
+        "finished": "finished",
+        "failed": "failed",
+        "interrupted": "interrupted",
+        "died": "died",
+        "progress": "running",
+    },
+    "ko": {"finished": "완료", "failed": "실패", "interrupted": "중단", "died": "비정상 종료", "progress": "진행 중"},
+}
+
 
 def table(entries: Sequence[Entry]) -> Table:
     """The runs, a line each."""
@@ -281,7 +293,7 @@ def table(entries: Sequence[Entry]) -> Table:
     rows = tuple(
         (
             _when(entry.started_at),
-            f"{ICONS[entry.outcome]} {outcome(entry.outcome, current())}",
+            f"{ICONS[entry.outcome]} {_OUTCOMES[current()][entry.outcome]}",
             entry.name,
             say_duration(entry.duration_s),
             say_duration(entry.usual_s) if entry.usual_s is not None else "",
@@ -316,8 +328,8 @@ def detail(entry: Entry, said: Sequence[Entry]) -> Card:
     pairs = [
         (ICONS[entry.outcome], f"{entry.name} {outcome(entry.outcome, current())}"),
         (run, entry.run),
-        (started, _when(entry.started_at, seconds_too=True)),
-        (ended, "" if entry.goes_on else _when(entry.ended_at, seconds_too=True)),
+        (started, _when(entry.started_at, exactly=True)),
+        (ended, "" if entry.goes_on else _when(entry.ended_at, exactly=True)),
         (took, say_duration(entry.duration_s) + _against_usual(entry)),
         (metrics, _metrics(entry.metrics)),
         (error, entry.error_type or ""),
@@ -358,7 +370,7 @@ def _delivery(delivery: Delivery) -> str:
 
 def _told(entry: Entry) -> str:
     where = "; ".join(delivered(entry)) or pick({"en": "no knock was due", "ko": "알림 대상이 아님"})
-    return f"{_when(entry.ended_at, seconds_too=True)}  {outcome(entry.outcome, current())}: {where}"
+    return f"{_when(entry.ended_at, exactly=True)}  {outcome(entry.outcome, current())}: {where}"
 
 
 def _against_usual(entry: Entry) -> str:
@@ -377,8 +389,12 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     return " · ".join(metric_text(name, value) for name, value in metrics.items())
 
 
-def _when(seconds: float, *, seconds_too: bool = False) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S" if seconds_too else "%Y-%m-%d %H:%M", time.localtime(seconds))
+def _when(seconds: float, *, exactly: bool = False) -> str:
+    """The local time; without its year where that is this one."""
+    moment = time.localtime(seconds)
+    if exactly:
+        return time.strftime("%Y-%m-%d %H:%M:%S", moment)
+    return time.strftime("%m-%d %H:%M" if moment.tm_year == time.localtime().tm_year else "%Y-%m-%d", moment)
 
 
 def _iso(seconds: Optional[float]) -> Optional[str]:

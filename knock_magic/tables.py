@@ -16,9 +16,11 @@ NARROWEST = 12  # columns that a shortened cell keeps
 # No colours of our own but greys that are seen on light and dark alike; what came from a cell is escaped.
 _LINE = "1px solid rgba(128,128,128,.35)"
 _BOX = f"display:inline-block;max-width:100%;overflow-x:auto;border:{_LINE};border-radius:6px;padding:4px 10px"
-_TABLE = "border-collapse:collapse;margin:0;font-size:90%"
-_HEAD = "text-align:left;font-weight:normal;opacity:.65;padding:2px 14px 2px 0;background:none"
-_CELL = "text-align:left;vertical-align:top;padding:2px 14px 2px 0;background:none;white-space:pre-line"
+_TABLE = "border-collapse:collapse;margin:0;font-size:90%;color:inherit"
+_EACH = "text-align:left;vertical-align:baseline;padding:2px 14px 2px 0;background:none"
+_HEAD = f"{_EACH};font-weight:normal;opacity:.65;white-space:nowrap"
+_FIXED = f"{_EACH};white-space:nowrap"
+_CELL = f"{_EACH};white-space:pre-line;word-break:keep-all;overflow-wrap:anywhere"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +44,12 @@ class Table:
     def as_html(self) -> str:
         """A table of HTML."""
         heads = "".join(f'<th style="{_HEAD}">{html.escape(head)}</th>' for head in self.heads)
-        rows = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
+        rows = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
         return _boxed(f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>")
+
+    def _cells(self, row: Iterable[str]) -> str:
+        styles = (_CELL if at in self.flexible else _FIXED for at in range(len(self.heads)))
+        return "".join(f'<td style="{style}">{html.escape(cell)}</td>' for style, cell in zip(styles, row))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +78,6 @@ class Card:
 
 def _boxed(inside: str) -> str:
     return f'<div style="{_BOX}"><table style="{_TABLE}">{inside}</table></div>'
-
-
-def _cells(row: Iterable[str]) -> str:
-    return "".join(f'<td style="{_CELL}">{html.escape(cell)}</td>' for cell in row)
 
 
 def _first_line(cell: str) -> str:

@@ -147,7 +147,7 @@ def test_it_speaks_korean(put: Put, ask: Ask) -> None:
     shown = ask(KNOCK_LANG="ko").stdout
 
     assert "시각" in shown
-    assert "실패했어요" in shown
+    assert "❌ 실패" in shown
     assert "같은 설정의 커널을 기다리는 중" in shown
 
 
