@@ -18,6 +18,7 @@ _UNITS = {
     "ko": ((86400, "일"), (3600, "시간"), (60, "분"), (1, "초")),
 }
 LONGEST_TYPED = 40  # characters
+LONGEST_S = 3653 * 86400.0
 
 
 def parse_duration(text: str) -> float:
@@ -28,15 +29,24 @@ def parse_duration(text: str) -> float:
     """
     typed = text.strip().lower()
     if 0 < len(typed) <= LONGEST_TYPED:
-        if _BARE.fullmatch(typed):
-            return float(typed)
         match = _TYPED.fullmatch(typed)
+        if _BARE.fullmatch(typed):
+            return _possible(float(typed), typed)
         if match:
-            return sum(float(number) * size for number, size in zip(match.groups(), _SECONDS) if number)
+            seconds = sum(float(number) * size for number, size in zip(match.groups(), _SECONDS) if number)
+            return _possible(seconds, typed)
     shown = repr(text[:LONGEST_TYPED])
     raise UsageError(
         f"a duration looks like 90s, 15m or 1h30m, got {shown}.",
         f"시간은 90s, 15m, 1h30m, 30분처럼 적어 주세요. 받은 값: {shown}",
+    )
+
+
+def _possible(seconds: float, typed: str) -> float:
+    if seconds <= LONGEST_S:
+        return seconds
+    raise UsageError(
+        f"a duration can be ten years at most, got {typed!r}.", f"시간은 10년까지 적을 수 있어요. 받은 값: {typed!r}"
     )
 
 

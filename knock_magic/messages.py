@@ -99,15 +99,12 @@ def _answer(name: str, result: Optional[Mapping[str, Any]], span: str) -> str:
     """What became of a test knock, in plain words; what to do next is in the channel's own reason."""
     if result is None:
         texts = {
-            "en": f"{name}: no answer yet; it is tried again, and `%knock` shows what becomes of it.",
-            "ko": f"{name}: 아직 응답이 없어요. 다시 시도할게요. 결과는 `%knock`으로 볼 수 있어요.",
+            "en": f"{name}: no answer yet; `%knock` shows what becomes of it.",
+            "ko": f"{name}: 아직 응답이 없어요. 결과는 `%knock`으로 볼 수 있어요.",
         }
     elif result["ok"]:
         texts = {"en": f"{name}: arrived ({span}).", "ko": f"{name}: 도착했어요 ({span})."}
     else:
-        reason, again = result["reason"], not result["permanent"]
-        texts = {
-            "en": f"{name}: did not arrive. {reason}{' It is tried again.' if again else ''}",
-            "ko": f"{name}: 도착하지 않았어요. {reason}{' 다시 시도할게요.' if again else ''}",
-        }
+        reason = result["reason"]
+        texts = {"en": f"{name}: did not arrive. {reason}", "ko": f"{name}: 도착하지 않았어요. {reason}"}
     return pick(texts)

@@ -13,6 +13,7 @@ the forms and tables, and the words of an error.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Tuple
 
 from traitlets import Bool, Enum, Float, HasTraits, Integer, List as ListTrait, TraitError, TraitType, Unicode
@@ -20,7 +21,7 @@ from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
 from knock_magic import language
-from knock_magic.durations import parse_duration
+from knock_magic.durations import LONGEST_S, parse_duration
 from knock_magic.errors import SettingsError, UsageError, did_you_mean
 from knock_magic.settings_file import plain
 
@@ -50,8 +51,12 @@ class Duration(TraitType):
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             self.error(obj, value)
+        if not isinstance(value, str):
+            if not 0 <= value <= LONGEST_S:
+                self.error(obj, value)
+            return float(value)
         try:
-            return parse_duration(str(value))
+            return parse_duration(value)
         except UsageError as problem:
             raise TraitError(str(problem)) from None
 
@@ -98,7 +103,8 @@ class Settings(HasTraits):
         return f"<{type(self).__name__}>"
 
     @classmethod
-    def fields(cls) -> Dict[str, TraitType]:
+    @functools.lru_cache(maxsize=None)  # asked for with each knock
+    def fields(cls) -> Mapping[str, TraitType]:
         """The settings by name, in the order the class declares them."""
         own = cls.class_traits(config=True)
         order = [name for base in reversed(cls.__mro__) for name in vars(base) if name in own]

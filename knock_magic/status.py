@@ -35,6 +35,15 @@ def card(knocker: Knocker) -> Card:
 def _channels(knocker: Knocker, now: float) -> List[str]:
     """The channels in use in a line, and a line for each that has trouble."""
     names = knocker.in_use()
+    if knocker.settings.disable:
+        return [
+            pick(
+                {
+                    "en": "switched off by KNOCK_DISABLE: no cell is watched",
+                    "ko": "KNOCK_DISABLE로 꺼져 있어서 셀을 지켜보지 않아요",
+                }
+            )
+        ]
     reasons = {row["channel"]: row["reason"] for row in _ask(knocker, "aside")}
     last = {row["channel"]: row for row in _ask(knocker, "last")}
     trouble = [_aside_line(name, reasons.get(name, "")) for name in sorted(knocker.aside)]

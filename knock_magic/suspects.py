@@ -40,7 +40,7 @@ _SHAPES: List[Tuple[Tuple[str, ...], Any, Any]] = [
     (("@",), re.compile(r"://(?:[^\s/?#'\"<>@:]{0,128}:[^\s/'\"<>]{1,512}|[^\s/?#'\"<>@:]{16,512})@"), f"://{MARK}@"),
     # Slack: tokens, and the addresses of hooks, whole or from the path on; Dooray!'s are of the same kind
     (("xox", "xapp-"), re.compile(r"x(?:ox[a-z]|app)-[A-Za-z0-9.-]{8,512}"), MARK),
-    (("hooks.slack",), re.compile(r"(hooks\.slack(?:-gov)?\.com/)[A-Za-z0-9_/+-]{8,512}"), rf"\1{MARK}"),
+    (("hooks.slack",), re.compile(r"(hooks\.slack(?:-gov)?\.com/)[A-Za-z0-9_/+-]{16,512}"), rf"\1{MARK}"),
     (("/services/",), re.compile(r"(/services/)[A-Za-z0-9]{6,32}/[A-Za-z0-9]{6,32}/[\w-]{8,128}"), rf"\1{MARK}"),
     # Discord: /webhooks/ID/TOKEN; JANDI: /webhook/ID/TOKEN
     (("/webhook",), re.compile(r"(/webhooks?/)\d{1,25}/[\w-]{8,256}"), rf"\1{MARK}"),

@@ -210,6 +210,8 @@ def _error(error: ErrorInfo, event: str, lang: str, template: str) -> str:
         return f"{cause}{code}" if error.type == "unknown" else f"{error.type}: {cause}{code}"
     if error.type == "ExitCode" and error.message:  # the tail of what a command said; its code is a metric
         return error.message if template == "detailed" else _tail(error.message, template)
+    if error.type == "ExitCode":
+        return ""
     said = f"{error.type}: {error.message}" if error.message else error.type
     if template == "short":
         return one_line(said, LONGEST_SHORT_ERROR)

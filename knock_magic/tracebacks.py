@@ -101,7 +101,7 @@ def _frames(tracebacks: List[Optional[TracebackType]], from_the_start: bool) -> 
     for code, line in _walk(tracebacks):
         if last and last[-1].code is code and last[-1].line == line:
             last[-1].times += 1
-        elif last or from_the_start or not _is_on_the_way(code):
+        elif from_the_start or not _is_on_the_way(code):
             last.append(Frame(code, line))
     return last
 

@@ -248,7 +248,7 @@ def test_tab_offers_nothing_more_once_it_is_unloaded(home: Home, start_kernel: S
         ("%knock hsitory", "Did you mean history?"),
         ("%knock mtue 2h", "Did you mean mute?"),
         ("%knock mute soon", "a duration looks like"),
-        ("%knock mute 9999999d", "for a year at most"),
+        ("%knock mute 999d", "for a year at most"),
         ("%knock autoload maybe", "takes on or off"),
         ("%knock history --outcome fialed", "Did you mean failed?"),
         ("%knock use slakc", "Did you mean slack?"),
