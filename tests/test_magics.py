@@ -113,9 +113,11 @@ def test_a_death_is_muted_too(home: Home, phone: Phone, start_kernel: Start) -> 
     kernel.kill()
 
     kept = History([str(Path(env["KNOCK_HOME"]) / "outbox.db")])
-    runs = poll(lambda: kept.entries(Query(name="dies", outcomes=("died",))), "the death")
+    deaths = Query(name="dies", outcomes=("died",))
+    # Until the courier has written down what it knows, the history tells of the run from what was noted as open.
+    runs = poll(lambda: [entry for entry in kept.entries(deaths) if entry.is_muted], "the muted death")
     in_shell(env, "unmute")
-    assert (runs[0].name, runs[0].is_muted) == ("dies unheard", True)
+    assert runs[0].name == "dies unheard"
     phone.expect_none(lambda text: in_shell(env, "send", text))
 
 
