@@ -221,7 +221,9 @@ NEAR = 0.8
 
 def owner_of(variable: str) -> str:
     """The channel whose settings begin like `variable`; the longest name wins, as in ``KNOCK_LINE_WORKS_URL``."""
-    rest = variable[len(PREFIX) :].lower() if variable.startswith(PREFIX) else ""
+    if not variable.startswith(PREFIX):  # nearly all of them, and all are asked about with each knock
+        return ""
+    rest = variable[len(PREFIX) :].lower()
     return max((name for name in channels.names() if rest.startswith(f"{name}_")), key=len, default="")
 
 

@@ -74,7 +74,9 @@ class Event:
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts, lists, text and numbers, ready for `json.dumps`."""
-        return dataclasses.asdict(self)
+        parts = {"error": self.error, "progress": self.progress, "picture": self.picture}
+        # Not asdict(), which copies each value: this runs while a cell waits for its end to be told.
+        return {**vars(self), **{name: part and dict(vars(part)) for name, part in parts.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Event:

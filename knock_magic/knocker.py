@@ -77,6 +77,7 @@ class Knocker:
         self._refused: Set[str] = set()
         self._aside: Set[str] = set()  # channels whose address refused for good
         self._warned: Set[str] = set()
+        self._taught: Dict[str, str] = {}
         self._results: Dict[Tuple[str, str], Mapping[str, Any]] = {}
         self._heard = threading.Condition()
         self.last_results: Dict[str, Mapping[str, Any]] = {}
@@ -188,8 +189,12 @@ class Knocker:
         return {**about, "to": outside, "here": [name for name in about["to"] if name not in outside]}
 
     def _teach(self, name: str) -> None:
+        """Have each courier know the settings of the channel, unless they are as they were."""
         values = self.channel(name).values()
         written = json.dumps([name, values], sort_keys=True)
+        if self._taught.get(name) == written:
+            return
+        self._taught[name] = written
         fingerprint = hmac.new(self._key(), written.encode("ascii"), hashlib.sha256).hexdigest()
         line = {"op": "settings", "channel": name, "fingerprint": fingerprint, "values": values}
         self.sidecar.know(f"settings {name}", line)
