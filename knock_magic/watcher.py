@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from IPython.utils.text import DollarFormatter
 
-from knock_magic import head, interrupts
+from knock_magic import head, interrupts, unshown
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import is_good_exit
 from knock_magic.errors import KnockError
@@ -210,10 +210,11 @@ class CellWatcher:
     def _error(self, cell: OpenCell, result: Any) -> Optional[BaseException]:
         """What ended the cell, also where a magic showed the traceback and kept the error to itself."""
         if result is None:
-            return sys.exc_info()[1]
-        error: Optional[BaseException] = result.error_before_exec or result.error_in_exec
+            return unshown.original(sys.exc_info()[1])
+        # Not `or`, for an exception may be false; and what came before, where there are both, is IPython's own.
+        error = result.error_in_exec if result.error_in_exec is not None else result.error_before_exec
         if error is not None:
-            return error
+            return unshown.original(error)
         shown: Optional[BaseException] = getattr(sys, "last_value", None)
         return shown if id(shown) not in (cell.last_shown, self._counted) else None
 

@@ -24,6 +24,7 @@ FLOORS = (
         "redaction",
         "guard",
         "interrupts",
+        "unshown",
         "runs",
         "endings",
         "pictures",
