@@ -137,6 +137,7 @@ _NAMES = re.compile(
     r"TOKEN(?!IZ)|KEY|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|WEBHOOK|KNOCK_\w{1,64}URL", re.IGNORECASE
 )
 _SURELY = re.compile(r"SECRET|PASS", re.IGNORECASE)
+_ABOUT_ONE = re.compile(r"_(?:NAME|FILE|PATH|DIR|TYPE|HEADER|COLUMN)\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[\d.,:/%eE+-]{1,40}")
 _FILE = re.compile(
     r"~?/(?:home|root|Users|content|kaggle|workspaces?|run|var|tmp|opt|usr|etc|mnt|media|data)/|[A-Z]:\\"
@@ -146,10 +147,10 @@ _FILE = re.compile(
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
     """The values in `environ` that their names tell to be secret.
 
-    ``MAX_TOKENS=100000`` is none, and ``SSH_KEY=/home/me/.ssh/id`` tells where one is, not what it is.
+    ``MAX_TOKENS=100000`` is none; ``SSH_KEY=/home/me/.ssh/id`` and ``SECRET_NAME=training`` tell of one, not what it is.
     """
     for name, value in environ.items():
-        may_be_one = _NAMES.search(name) and not _FILE.match(value)
+        may_be_one = _NAMES.search(name) and not (_ABOUT_ONE.search(name) or _FILE.match(value))
         if may_be_one and (_SURELY.search(name) or not _NUMBER.fullmatch(value)):
             yield value
 
@@ -175,7 +176,7 @@ def forms_of(secret: str) -> Set[str]:
         secret,
         *(each.replace(" ", "+") for each in quoted),
         *(re.sub("%..", lambda match: match[0].lower(), each) for each in quoted[:1]),
-        *(json.dumps(secret)[1:-1], repr(secret)[1:-1]),
+        *(json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]),
         *_in_base64(data),
     }
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator
 
 import pytest
+from conftest import Home, Kernel
+from phone import Phone
 
 from knock_magic import folders, language, outbox
 from knock_magic.errors import SettingsError
@@ -239,3 +241,56 @@ def test_all_who_start_at_once_have_the_same_key(tmp_path: Path) -> None:
         keys = set(pool.map(start, range(8)))
 
     assert len(keys) == 1
+
+
+# In a real kernel.
+
+
+@pytest.fixture
+def nest(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path)
+    yield home
+    home.clean()
+
+
+@pytest.mark.usefixtures("careless")
+def test_all_that_a_kernel_leaves_is_its_owners_alone(
+    nest: Home, phone: Phone, start_kernel: Callable[..., Kernel]
+) -> None:
+    """Also where its umask opens everything."""
+    kernel = start_kernel(nest.knocking_at(phone))
+    kernel.load().run("%%knock first\n1")
+    phone.wait_for(name="first")
+    kernel.run("%knock mute 1s\n%knock unmute\n%knock auto 2m --save\n%knock template short --save")
+    kernel.send("second")
+    phone.wait_for(event="message")
+
+    state = nest.folder / "knock"
+    modes = {path.name: mode(path) for path in state.rglob("*")}
+
+    assert {outbox.FILE, KEY_FILE, "settings.json"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+    assert mode(state) == 0o700
+
+
+def test_a_knock_arrives_all_the_same_and_the_trap_is_told_once(
+    nest: Home, phone: Phone, start_kernel: Callable[..., Kernel]
+) -> None:
+    state = nest.folder / "knock"
+    state.mkdir(0o700)
+    for name in (outbox.FILE, KEY_FILE):
+        (nest.folder / name).touch(0o600)
+        (state / name).symlink_to(nest.folder / name)
+    runtime = nest.folder / "run"
+    runtime.mkdir(0o700)
+    kernel = start_kernel(nest.knocking_at(phone, XDG_RUNTIME_DIR=str(runtime)))
+
+    said = kernel.run("%load_ext knock\n1").said
+    for number in range(3):
+        said += kernel.run(f"%%knock cell {number}\n1").said
+        phone.wait_for(name=f"cell {number}")
+    said += kernel.run("1").said
+
+    for name in (outbox.FILE, KEY_FILE):
+        assert said.count(f"{name} is a link, so it is not used; replace it by the file itself") == 1
+        assert (nest.folder / name).read_bytes() == b""
