@@ -6,11 +6,12 @@ import asyncio
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 from conftest import Home, Kernel, linux_only, poll
@@ -323,22 +324,53 @@ def test_runs_nest_and_stand_side_by_side(script: Script, phone: Phone) -> None:
     }
 
 
+@pytest.fixture
+def start_script(home: Home, phone: Phone) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a script that is inside its run when this returns."""
+    started: List[subprocess.Popen[bytes]] = []
+
+    def start(name: str, **settings: str) -> subprocess.Popen[bytes]:
+        code = f"import knock, os, time\nwith knock.run({name!r}):\n    os.write(1, b'.')\n    time.sleep(60)"
+        env = home.knocking_at(phone, **settings)
+        process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout
+        assert process.stdout.read(1) == b"."
+        poll(lambda: home.couriers(process.pid), "the courier")
+        return process
+
+    yield start
+    for process in started:
+        assert process.stdout
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
 @linux_only
-def test_a_script_that_is_killed_knocks(home: Home, phone: Phone) -> None:
-    code = "import knock, os\nwith knock.run('killed'):\n    os.write(1, b'.')\n    import time; time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], env=home.knocking_at(phone), stdout=subprocess.PIPE)
-    assert process.stdout
-    assert process.stdout.read(1) == b"."
-    poll(lambda: home.couriers(process.pid), "the courier")
+def test_a_script_that_is_killed_knocks(start_script: Any, phone: Phone) -> None:
+    process = start_script("killed")
 
     process.kill()
 
     told = phone.wait_for(name="killed")
-    process.stdout.close()
-    process.wait()
     assert told["event"] == "died"
     assert "was killed" in told["title"]
     assert "kernel" not in told["text"]
+
+
+@linux_only
+def test_a_scheduler_that_ends_everybody_is_told_of(start_script: Any, home: Home, phone: Phone) -> None:
+    """Slurm signals the whole control group, our courier too."""
+    process = start_script("job", SLURM_JOB_ID="7")
+    (courier,) = home.couriers(process.pid)
+
+    os.kill(courier, signal.SIGTERM)
+    process.terminate()
+
+    told = phone.wait_for(name="job")
+    assert (told["event"], told["error"]["type"]) == ("died", "SIGTERM")
+    assert "was stopped by the scheduler" in told["title"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
