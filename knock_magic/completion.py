@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
-from knock_magic import channels, history
+from knock_magic import channels
 from knock_magic.guard import guarded
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
@@ -54,6 +54,8 @@ class Completion:
 
     def _arguments(self, command: str, option: str) -> List[str]:
         """What may follow ``%knock command``."""
+        from knock_magic import history  # brings statistics along, and nobody who loads us should wait for that
+
         names = channels.names
         known: Dict[str, Tuple[Callable[[], Sequence[str]], List[str]]] = {
             "use": (names, ["--save"]),

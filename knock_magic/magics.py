@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, Union
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from knock_magic import autoload, history, messages, options, preview, status
+from knock_magic import autoload, messages, options, preview, status
 from knock_magic.durations import parse_duration
 from knock_magic.errors import KnockError, UsageError, did_you_mean
 from knock_magic.head import MARK
@@ -123,6 +123,8 @@ class KnockMagics(Magics):
         self._say_if_muted()
 
     def _history(self, line: str) -> None:
+        from knock_magic import history  # brings statistics along, and nobody who loads us should wait for that
+
         query = history.parse(options.words_of(line))
         found = history.History(self._knocker.outbox_paths)
         entries = found.entries(query)

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 MARK = "[redacted]"
 
 
+class _Pattern:
+    """A pattern that is compiled once it is needed: for all of these that takes 3 ms, and a notebook waits for it."""
+
+    def __init__(self, *about: Any) -> None:
+        self._about = about
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(re.compile(*self._about), method)
+        setattr(self, method, found)
+        return found
+
+
 def hidden(text: str) -> str:
     """`text` with `MARK` in the place of each suspect."""
     for hints, pattern, replace in _SHAPES:
@@ -37,48 +49,46 @@ def _if_digit(match: Match[str]) -> str:
 
 _SHAPES: List[Tuple[Tuple[str, ...], Any, Any]] = [
     # user:password@ or a long name alone, in any URL
-    (("@",), re.compile(r"://(?:[^\s/?#'\"<>@:]{0,128}:[^\s/'\"<>]{1,512}|[^\s/?#'\"<>@:]{16,512})@"), f"://{MARK}@"),
+    (("@",), _Pattern(r"://(?:[^\s/?#'\"<>@:]{0,128}:[^\s/'\"<>]{1,512}|[^\s/?#'\"<>@:]{16,512})@"), f"://{MARK}@"),
     # Slack: tokens, and the addresses of hooks, whole or from the path on; Dooray!'s are of the same kind
-    (("xox", "xapp-"), re.compile(r"x(?:ox[a-z]|app)-[A-Za-z0-9.-]{8,512}"), MARK),
-    (("hooks.slack",), re.compile(r"(hooks\.slack(?:-gov)?\.com/)[A-Za-z0-9_/+-]{16,512}"), rf"\1{MARK}"),
-    (("/services/",), re.compile(r"(/services/)[A-Za-z0-9]{6,32}/[A-Za-z0-9]{6,32}/[\w-]{8,128}"), rf"\1{MARK}"),
+    (("xox", "xapp-"), _Pattern(r"x(?:ox[a-z]|app)-[A-Za-z0-9.-]{8,512}"), MARK),
+    (("hooks.slack",), _Pattern(r"(hooks\.slack(?:-gov)?\.com/)[A-Za-z0-9_/+-]{16,512}"), rf"\1{MARK}"),
+    (("/services/",), _Pattern(r"(/services/)[A-Za-z0-9]{6,32}/[A-Za-z0-9]{6,32}/[\w-]{8,128}"), rf"\1{MARK}"),
     # Discord: /webhooks/ID/TOKEN; JANDI: /webhook/ID/TOKEN
-    (("/webhook",), re.compile(r"(/webhooks?/)\d{1,25}/[\w-]{8,256}"), rf"\1{MARK}"),
+    (("/webhook",), _Pattern(r"(/webhooks?/)\d{1,25}/[\w-]{8,256}"), rf"\1{MARK}"),
     # Mattermost, Rocket.Chat, Lark, KakaoWork: /hooks/KEY, /hook/KEY
-    (("/hook",), re.compile(r"(/hooks?/)(?:[A-Za-z0-9]{16,32}/)?[A-Za-z0-9-]{16,128}(?![\w.])"), rf"\1{MARK}"),
+    (("/hook",), _Pattern(r"(/hooks?/)(?:[A-Za-z0-9]{16,32}/)?[A-Za-z0-9-]{16,128}(?![\w.])"), rf"\1{MARK}"),
     # What signs or opens an address: ?sig=, &token=, ?key=
     (
         ("?", "&"),
-        re.compile(
+        _Pattern(
             r"([?&](?:[\w-]{0,32}[_-])?(?i:sig|sign|signature|key|token|secret|password|credential)=)"
             r"[^\s&#'\"<>\[\]]{6,2048}"
         ),
         rf"\1{MARK}",
     ),
     # Telegram: the number is the bot's, and no secret
-    ((":",), re.compile(r":(?<=\d{8}:)[A-Za-z0-9_-]{30,128}"), f":{MARK}"),
-    (("hf_",), re.compile(r"hf_(?<![A-Za-z0-9]hf_)[A-Za-z0-9]{16,128}"), MARK),
-    (("sk-",), re.compile(r"sk-(?<![A-Za-z0-9]sk-)[A-Za-z0-9_-]{16,256}"), _if_digit),
-    (("k_live_", "k_test_"), re.compile(r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,256}"), MARK),
-    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), re.compile(r"gh[a-z]_[A-Za-z0-9]{16,255}"), MARK),
-    (("github_pat_",), re.compile(r"github_pat_\w{16,255}"), MARK),
-    (("glpat-", "nvapi-"), re.compile(r"(?:glpat|nvapi)-[\w-]{16,128}"), MARK),
-    (("AKIA", "ASIA"), re.compile(r"A(?:KI|SI)A(?<![A-Za-z0-9]A[KS]IA)[A-Z0-9]{16,32}"), MARK),
-    (("AIza",), re.compile(r"AIza[A-Za-z0-9_-]{30,64}"), MARK),
+    ((":",), _Pattern(r":(?<=\d{8}:)[A-Za-z0-9_-]{30,128}"), f":{MARK}"),
+    (("hf_",), _Pattern(r"hf_(?<![A-Za-z0-9]hf_)[A-Za-z0-9]{16,128}"), MARK),
+    (("sk-",), _Pattern(r"sk-(?<![A-Za-z0-9]sk-)[A-Za-z0-9_-]{16,256}"), _if_digit),
+    (("k_live_", "k_test_"), _Pattern(r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,256}"), MARK),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), _Pattern(r"gh[a-z]_[A-Za-z0-9]{16,255}"), MARK),
+    (("github_pat_",), _Pattern(r"github_pat_\w{16,255}"), MARK),
+    (("glpat-", "nvapi-"), _Pattern(r"(?:glpat|nvapi)-[\w-]{16,128}"), MARK),
+    (("AKIA", "ASIA"), _Pattern(r"A(?:KI|SI)A(?<![A-Za-z0-9]A[KS]IA)[A-Z0-9]{16,32}"), MARK),
+    (("AIza",), _Pattern(r"AIza[A-Za-z0-9_-]{30,64}"), MARK),
     # JWT: header and body are JSON, so both begin with {" in base64
     (
         ("eyJ",),
-        re.compile(r"eyJ(?<![\w-]eyJ)[\w-]{4,8192}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?", re.ASCII),
+        _Pattern(r"eyJ(?<![\w-]eyJ)[\w-]{4,8192}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?", re.ASCII),
         MARK,
     ),
-    (("wandb login",), re.compile(r"(wandb login (?:--\w{1,20} )?)[0-9A-Za-z_-]{20,128}"), rf"\1{MARK}"),
-    (("earer ",), re.compile(r"([Bb]earer )(?=[^\d\s]{0,64}\d)[A-Za-z0-9._~+/=-]{8,1024}"), rf"\1{MARK}"),
+    (("wandb login",), _Pattern(r"(wandb login (?:--\w{1,20} )?)[0-9A-Za-z_-]{20,128}"), rf"\1{MARK}"),
+    (("earer ",), _Pattern(r"([Bb]earer )(?=[^\d\s]{0,64}\d)[A-Za-z0-9._~+/=-]{8,1024}"), rf"\1{MARK}"),
     # mysql --password hunter2
     (
         ("--",),
-        re.compile(
-            r"(--(?<![\w-]--)[\w-]{0,40}(?:password|passwd|secret|token|key)[ \t]{1,4})[^\s'\"-][^\s'\"]{3,1024}"
-        ),
+        _Pattern(r"(--(?<![\w-]--)[\w-]{0,40}(?:password|passwd|secret|token|key)[ \t]{1,4})[^\s'\"-][^\s'\"]{3,1024}"),
         rf"\1{MARK}",
     ),
 ]
@@ -86,10 +96,10 @@ _SHAPES: List[Tuple[Tuple[str, ...], Any, Any]] = [
 _HINTED = [(hint, pattern) for hints, pattern, _ in _SHAPES for hint in hints]
 
 _PEM = "-----BEGIN "
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
-_PEM_END = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
+_PEM_BEGIN = _Pattern(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
+_PEM_END = _Pattern(r"-----END [A-Z0-9 ]{1,40}-----")
 # Where it was cut, the lines are known by their length; in a repr their ends are written out.
-_PEM_LINES = re.compile(r"(?:[\s\\nr]{0,8}[A-Za-z0-9+/=]{20,76}){0,400}(?:[\s\\nr]{0,8}[A-Za-z0-9+/=]{1,76}(?=…))?")
+_PEM_LINES = _Pattern(r"(?:[\s\\nr]{0,8}[A-Za-z0-9+/=]{20,76}){0,400}(?:[\s\\nr]{0,8}[A-Za-z0-9+/=]{1,76}(?=…))?")
 
 
 def _without_pem(text: str) -> str:
@@ -114,12 +124,12 @@ _WORDS = (
 _TOKENS = ("token", "토큰")
 _KEYS = ("key",)
 # With one of these before it, a token or a key is surely none of a language model or a dictionary.
-_SURE = re.compile(
+_SURE = _Pattern(
     r"(?:api|access|account|secret|private|auth|app|encryption|signing|service|subscription|shared|master|deploy"
     r"|refresh|bot|id|session|bearer|security|personal|hf|github|gitlab|slack)[ _-]?\Z",
     re.IGNORECASE,
 )
-_VALUE = re.compile(
+_VALUE = _Pattern(
     r"(?:(?:\\{0,3}[\"'])?\]?[ \t]{0,8}(?:=>|:=|={1,2}|:)[ \t]{0,8}"
     r"|\\{0,3}[\"'][ \t]{0,8},[ \t]{0,8}(?=[bru]{0,2}\\{0,3}[\"']))"
     r"(?:[bru]{0,2}(?:\"{3}|'{3})(?P<long>[^\"']{1,1024})"
@@ -179,14 +189,14 @@ def _is_code(text: str, value: Match[str]) -> bool:
     return text[value.end() : value.end() + 1] in ("(", "[") and bool(_DOTTED.fullmatch(value["plain"]))
 
 
-_DOTTED = re.compile(r"[A-Za-z_][\w.]{0,200}")
-_NUMBER = re.compile(r"[\d.,:/%eE+-]{1,40}")
-_TOKEN = re.compile(r"[\w.~+/=:-]{8,1024}", re.ASCII)
-_NAME = re.compile(
+_DOTTED = _Pattern(r"[A-Za-z_][\w.]{0,200}")
+_NUMBER = _Pattern(r"[\d.,:/%eE+-]{1,40}")
+_TOKEN = _Pattern(r"[\w.~+/=:-]{8,1024}", re.ASCII)
+_NAME = _Pattern(
     r"[A-Za-z_]{1,64}(?:\.[A-Za-z_]{1,64}){1,9}|[a-z]{1,15}|[a-z]{0,64}_[a-z_]{0,64}|[A-Z]{0,64}_[A-Z_]{0,64}"
 )
 # wandb's and the like: 32 to 64 hex digits; or 20 and more letters and digits of all kinds
-_KEY = re.compile(r"[0-9a-f]{32,64}|(?=\D{0,99}\d)(?=[^a-z]{0,99}[a-z])(?=[^A-Z]{0,99}[A-Z])[A-Za-z0-9_-]{20,200}")
+_KEY = _Pattern(r"[0-9a-f]{32,64}|(?=\D{0,99}\d)(?=[^a-z]{0,99}[a-z])(?=[^A-Z]{0,99}[A-Z])[A-Za-z0-9_-]{20,200}")
 
 
 def _is_random(value: str, *, is_sure: bool) -> bool:
