@@ -34,6 +34,7 @@ DYING_S = 5.0  # between closing its pipes and being dead, a process needs milli
 TICK_S = 60.0
 CLOCK_SET_S = 2.0  # a wall clock that steps back by more was set
 HISTORY_S = 180 * 86400.0
+CELL = "cell "
 
 REASONS = {
     "overdue": {"en": "it did not end in time", "ko": "제때 끝나지 않았어요"},
@@ -95,7 +96,7 @@ class Courier:
         self._expired: Dict[str, List[Line]] = {}  # by channel, what is still to be told of
         self._aside: Dict[str, str] = {}  # channel -> fingerprint, as the kernel was told
         self._runs: Dict[str, Line] = {}  # what is running, as the kernel told it
-        self._noted_cells: List[str] = []
+        self._noted_cells: Dict[str, str] = {}  # the ids of the knocks, should they be lost
         self._said_bye = False
         self._kernel_gone = False
         self._oom_kills = death.oom_kills()
@@ -161,6 +162,7 @@ class Courier:
         now = time.time()
         self._do("forget_before", now - HISTORY_S)
         self._do("wait_until_at_most", now + retry.LONGEST_ASKED_S)
+        self._go_on_with_notes()
         self._tell_of_the_lost()
 
     def _on_settings(self, message: Line) -> None:
@@ -230,7 +232,7 @@ class Courier:
                     event["note"] = "stopped"
                 self._keep(event, run["rules"])
         if self._store:
-            self._do("close_runs", [run["event"]["run"] for run in runs] + self._noted_cells)
+            self._do("close_runs", [*(run["event"]["run"] for run in runs), *self._noted_cells])
 
     def _is_over(self) -> bool:
         """Whether the kernel is dead, and did not only lose its pipe to us; it then starts another courier."""
@@ -251,7 +253,8 @@ class Courier:
             started_at=started_at,
             execution_count=number if number >= 0 else None,
         )
-        return {"event": event, "rules": self._auto, "mono": started_mono, "death_id": str(uuid.uuid4())}
+        death_id = self._noted_cells.get(cell_run(started_at)) or str(uuid.uuid4())
+        return {"event": event, "rules": self._auto, "mono": started_mono, "death_id": death_id}
 
     # The end of everything at once: machine, container, or all processes of a user.
 
@@ -262,28 +265,42 @@ class Courier:
     def _note_long_cells(self) -> None:
         """Plain cells are noted once they are long enough to be told of."""
         cells = self._open_cells() if self._auto else []
-        noted = []
+        noted = {}
         for cell in cells:
             if time.monotonic() - cell[1] >= self._auto["min_s"]:
-                noted.append(cell_run(cell[0]))
-                if noted[-1] not in self._noted_cells:
-                    self._note_open(noted[-1], self._run_of_cell(*cell))
+                run = cell_run(cell[0])
+                if run not in self._noted_cells:
+                    line = self._run_of_cell(*cell)
+                    self._noted_cells[run] = line["death_id"]
+                    self._note_open(run, line)
+                noted[run] = self._noted_cells[run]
         self._do("close_runs", [run for run in self._noted_cells if run not in noted])
         self._noted_cells = noted
+
+    def _go_on_with_notes(self) -> None:
+        """What a courier before this one noted of the kernel is ours to keep, and to close."""
+        for row in self._do("open_runs"):
+            if row["kernel"] == self._kernel and death.is_gone(row["owner"]):
+                line, addresses = json.loads(row["line"]), json.loads(row["addresses"])
+                self._do("open_run", row["run"], self._kernel, self._name, line, addresses, row["seen_at"])
+                if row["run"].startswith(CELL):
+                    self._noted_cells[row["run"]] = line["death_id"]
 
     def _tell_of_the_lost(self) -> None:
         """Runs that were open when kernel and courier went away together, told now by whoever comes next."""
         for row in self._do("open_runs"):
             if not (death.is_gone(row["kernel"]) and death.is_gone(row["owner"])):
                 continue
-            line = json.loads(row["line"])
+            line, now = json.loads(row["line"]), time.time()
             error = {"type": "unknown", "message": "", "traceback": None}
             event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
             event["note"] = "lost"
-            rules = line["rules"]
-            addresses = json.loads(row["addresses"]) if is_due(event, rules) else []
-            # In its old owner's name: it is taken over like any other, by who has the same settings.
-            self._do("put", event, rules, [tuple(address) for address in addresses], row["owner"], time.time())
+            rules = dict(line["rules"], found_at=now)
+            due = is_due(event, rules) and not self._is_muted(event, now)
+            addresses = [tuple(address) for address in json.loads(row["addresses"])] if due else []
+            # In its old owner's name: it is taken over like any other, by who has the same settings. And as planned
+            # for when it happened, so that it is late.
+            self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"])
             self._do("close_runs", [row["run"]])
 
     # What others left.
@@ -297,8 +314,9 @@ class Courier:
 
     def _expire_the_orphans(self) -> None:
         """What has waited for a day for someone with its settings is given up like all else."""
-        for row in self._do("waiting_since_before", time.time() - retry.EXPIRES_S):
-            if row["owner"] != self._name and death.is_gone(row["owner"]):
+        before = time.time() - retry.EXPIRES_S
+        for row in self._do("waiting_since_before", before):
+            if row["owner"] != self._name and news_since(row) < before and death.is_gone(row["owner"]):
                 self._expire(row)
 
     # Deliveries.
@@ -326,7 +344,7 @@ class Courier:
         if noise.goes_on(row["grouping"], now - row["happened_at"], self._is_working()):
             self._do("later", knock, channel, now + noise.BATCH_WAIT_S, "", False)
             return []
-        if now - row["happened_at"] > retry.EXPIRES_S:
+        if now - news_since(row) > retry.EXPIRES_S:
             self._expire(row)
             return []
         if fingerprint not in self._settings:
@@ -517,7 +535,12 @@ def chance() -> float:
 
 def cell_run(started_at: float) -> str:
     """The name under which a plain cell is noted as open; its run gets an id only when it is told of."""
-    return f"cell {started_at!r}"
+    return f"{CELL}{started_at!r}"
+
+
+def news_since(row: Mapping[str, Any]) -> float:
+    """From when on its day counts: a run that was lost with its machine is news when it is found."""
+    return float(json.loads(row["rules"]).get("found_at", row["happened_at"]))
 
 
 def ended(line: Line, error: Optional[Line], duration_s: float) -> Line:

@@ -331,7 +331,7 @@ class Outbox:
     def waiting_since_before(self, moment: float) -> List[Row]:
         """What happened before `moment` and has not been delivered yet, whose ever it is."""
         rows = self._db.execute(
-            "SELECT d.knock, d.channel, d.owner, k.event, k.name, k.rules FROM deliveries d "
+            "SELECT d.knock, d.channel, d.owner, k.event, k.name, k.rules, k.happened_at FROM deliveries d "
             f"JOIN knocks k ON k.id = d.knock WHERE k.happened_at < ? AND d.{_WAITS}",
             (moment,),
         )
