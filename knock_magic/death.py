@@ -103,11 +103,11 @@ def cause(pid: int, oom_kills_before: int, handle: int = -1) -> Dict[str, Option
     does that at once. Then `handle`, a pidfd from before its end, still knows.
     """
     status = _status_of(pid, handle)
-    if status is None:
-        return _info("unknown", "")
-    number = status & 0x7F
+    number = signal.SIGKILL if status is None else status & 0x7F
     if number == signal.SIGKILL and oom_kills() > oom_kills_before:
         return _info("OOM", "")
+    if status is None:
+        return _info("unknown", "")
     if number:
         return _info(signal_name(number), "")
     return _info("ExitCode", str(status >> 8))

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
@@ -140,6 +141,56 @@ def copies(phone: Phone) -> Dict[str, int]:
     return counts
 
 
-needs_root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="makes control groups, which only root may"
-)
+# Control groups, which only root may make.
+
+
+class Group:
+    """A control group with a limit, below this process's own where that can be seen. Version 1 or 2, as the system has it."""
+
+    def __init__(self, controller: str, limit_v1: str, limit_v2: str, value: int) -> None:
+        parent, self._limit = _group_of_ours(controller), limit_v1
+        if parent is None:
+            parent, self._limit = _unified_group_for(controller), limit_v2
+        self._folder = parent / f"knock-test-{os.getpid()}-{time.monotonic_ns()}"
+        self._folder.mkdir()
+        self.limit(value)
+
+    def limit(self, value: int) -> None:
+        (self._folder / self._limit).write_text(str(value))
+
+    def take(self, pid: int) -> None:
+        """Put a process in, with what it starts from then on."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
+
+    def close(self) -> None:
+        """Take it away once everybody in it has ended."""
+        poll(lambda: not (self._folder / "cgroup.procs").read_text().split(), "the group to be empty")
+        self._folder.rmdir()
+
+
+def _group_of_ours(controller: str) -> Optional[Path]:
+    """Version 1: each controller has a tree of its own."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            root = Path("/sys/fs/cgroup", controller)
+            return root / path.lstrip("/") if (root / path.lstrip("/")).is_dir() else root
+    return None
+
+
+def _unified_group_for(controller: str) -> Path:
+    """Version 2: a group beside ours, for one with processes in it can't have limited ones below."""
+    path = next(line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+    parent = Path("/sys/fs/cgroup" + path).parent if path != "/" else Path("/sys/fs/cgroup")
+    if controller not in (parent / "cgroup.subtree_control").read_text().split():
+        (parent / "cgroup.subtree_control").write_text(f"+{controller}")
+    return parent
+
+
+def group_or_skip(controller: str, limit_v1: str, limit_v2: str, value: int) -> Group:
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("makes a control group, which only root on Linux may")
+    try:
+        return Group(controller, limit_v1, limit_v2, value)
+    except OSError as error:
+        pytest.skip(f"no control group for {controller} can be made here: {error}")

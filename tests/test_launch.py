@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator
 
 import pytest
-from conftest import Home, Kernel
+from conftest import Home, Kernel, linux_only
+from fire import group_or_skip
 from phone import Phone
 
 import knock_magic
@@ -247,3 +249,28 @@ def test_without_a_python_to_start_a_thread_knocks(python: str, kernel: Kernel, 
     assert {result.value for result in results} == {"42"}
     (warning,) = "".join(result.text for result in results).splitlines()
     assert warning.startswith("knock: no process can be started here (")
+
+
+@linux_only
+def test_at_the_limit_of_processes_cells_run_and_knocks_wait(home: Home, phone: Phone, start_kernel: Start) -> None:
+    """Neither a process nor a thread can be had, by the system's own word; a container's limit counts both."""
+    group = group_or_skip("pids", "pids.max", "pids.max", 1000)
+    kernel = start_kernel(home.knocking_at(phone))
+    group.take(kernel.pid)
+    kernel.load()
+    tasks = len(os.listdir(f"/proc/{kernel.pid}/task"))
+    group.limit(tasks)
+
+    results = [kernel.run(f"%%knock cell {number}\n6 * 7") for number in range(3)]
+    assert phone.knocks == []
+    group.limit(tasks + 100)
+    results.append(kernel.run("%%knock cell 3\n6 * 7"))
+
+    phone.wait(4)
+    assert {result.value for result in results} == {"42"}
+    assert sorted(knock["name"] for knock in phone.knocks) == [f"cell {number}" for number in range(4)]
+    (warning,) = "".join(result.text for result in results).splitlines()
+    assert warning.startswith("knock: neither a process nor a thread can be started here (")
+    kernel.shutdown()
+    home.wait_until_alone()
+    group.close()
