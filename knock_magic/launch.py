@@ -8,11 +8,11 @@ very package loaded from where it lies. Its parent folder is not searched, so no
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from typing import Any, Dict, List, Mapping, Sequence
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
@@ -51,6 +51,8 @@ def start(module: str, *arguments: str, pass_fds: Sequence[int] = ()) -> subproc
     Raises:
         OSError: no process can be started here.
     """
+    import subprocess  # 0.6 MiB, which the courier needs only once there is something to send
+
     options: Any = {"pass_fds": pass_fds, "start_new_session": True}
     if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
