@@ -56,9 +56,8 @@ def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
             "--show is for cells: knock run can't look into a command. Its exit code is shown.",
             "--show는 셀에서만 쓸 수 있어요. knock run은 명령 안을 볼 수 없고, 종료 코드를 보여 드려요.",
         )
-    later = [option for option in asked.not_yet() if option != "--every"]
-    if later:
-        say_on_stderr(not_yet_line(later))
+    if asked.not_yet():
+        say_on_stderr(not_yet_line(asked.not_yet()))
     return asked, list(words[at + 1 :])
 
 

@@ -26,7 +26,7 @@ def card(knocker: Knocker) -> Card:
     return Card(
         (
             (in_use, "\n".join(_channels(knocker, now))),
-            (auto, "\n".join(line for line in (auto_line(knocker), muted_line(knocker)) if line)),
+            (auto, "\n".join(line for line in (_rules_line(knocker), muted_line(knocker)) if line)),
             (courier, "\n".join(_courier(knocker, now))),
         )
     )
@@ -79,6 +79,11 @@ def auto_line(knocker: Knocker) -> str:
         return pick({"en": f"off: only {MARK} cells knock", "ko": f"꺼짐, {MARK} 셀만 알려요"})
     span = say_duration(seconds)
     return pick({"en": f"every cell that runs at least {span}", "ko": f"{span} 이상 걸린 셀은 모두 알려요"})
+
+
+def _rules_line(knocker: Knocker) -> str:
+    name = knocker.settings.template
+    return auto_line(knocker) + pick({"en": f"; template {name}", "ko": f", 템플릿 {name}"})
 
 
 def muted_line(knocker: Knocker) -> str:
