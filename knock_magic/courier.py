@@ -18,6 +18,7 @@ import uuid
 
 from knock_magic import death, dispatch, language, mute, noise, retry, slate, watch
 from knock_magic.names import name_of
+from knock_magic.outbox import DAMAGED
 from knock_magic.rules import ENDINGS, is_due
 from knock_magic.store import Store
 
@@ -39,6 +40,7 @@ CELL = "cell "
 REASONS = {
     "overdue": {"en": "it did not end in time", "ko": "제때 끝나지 않았어요"},
     "expired": {"en": "a day has passed", "ko": "하루가 지났어요"},
+    "damaged": {"en": "the outbox was damaged", "ko": "알림 보관함이 손상됐어요"},
 }
 
 
@@ -154,11 +156,18 @@ class Courier:
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            getattr(self, "_on_" + message["op"])(message)
+            try:
+                getattr(self, "_on_" + message["op"])(message)
+            except Exception as fault:
+                # To end for it would be worse: the next courier would be told the same, and end as well.
+                self._warn("line", f"{message['op']}: {type(fault).__name__}")
+                if message["op"] == "tell":
+                    self._answer({"op": "kept", "id": message["event"]["id"]})
 
     def _on_hello(self, message: Line) -> None:
         self._hello = message
-        self._store = Store(message["outboxes"], self._warn)
+        self._store = Store(message["outboxes"], self._name, self._warn)
+        self._store.adopt(death.is_gone)
         now = time.time()
         self._do("forget_before", now - HISTORY_S)
         self._do("wait_until_at_most", now + retry.LONGEST_ASKED_S)
@@ -281,27 +290,37 @@ class Courier:
         """What a courier before this one noted of the kernel is ours to keep, and to close."""
         for row in self._do("open_runs"):
             if row["kernel"] == self._kernel and death.is_gone(row["owner"]):
-                line, addresses = json.loads(row["line"]), json.loads(row["addresses"])
+                try:
+                    line, addresses = json.loads(row["line"]), json.loads(row["addresses"])
+                    if row["run"].startswith(CELL):
+                        self._noted_cells[row["run"]] = line["death_id"]
+                except DAMAGED:
+                    self._do("close_runs", [row["run"]])
+                    continue
                 self._do("open_run", row["run"], self._kernel, self._name, line, addresses, row["seen_at"])
-                if row["run"].startswith(CELL):
-                    self._noted_cells[row["run"]] = line["death_id"]
 
     def _tell_of_the_lost(self) -> None:
         """Runs that were open when kernel and courier went away together, told now by whoever comes next."""
         for row in self._do("open_runs"):
             if not (death.is_gone(row["kernel"]) and death.is_gone(row["owner"])):
                 continue
-            line, now = json.loads(row["line"]), time.time()
-            error = {"type": "unknown", "message": "", "traceback": None}
-            event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
-            event["note"] = "lost"
-            rules = dict(line["rules"], found_at=now)
-            due = is_due(event, rules) and not self._is_muted(event, now)
-            addresses = [tuple(address) for address in json.loads(row["addresses"])] if due else []
-            # In its old owner's name: it is taken over like any other, by who has the same settings. And as planned
-            # for when it happened, so that it is late.
-            self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"])
+            try:
+                self._tell_of_a_lost_one(row)
+            except DAMAGED:
+                pass
             self._do("close_runs", [row["run"]])
+
+    def _tell_of_a_lost_one(self, row: Line) -> None:
+        line, now = json.loads(row["line"]), time.time()
+        error = {"type": "unknown", "message": "", "traceback": None}
+        event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
+        event["note"] = "lost"
+        rules = dict(line["rules"], found_at=now)
+        due = is_due(event, rules) and not self._is_muted(event, now)
+        addresses = [tuple(address) for address in json.loads(row["addresses"])] if due else []
+        # In its old owner's name: it is taken over like any other, by who has the same settings. And as planned
+        # for when it happened, so that it is late.
+        self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"])
 
     # What others left.
 
@@ -316,8 +335,13 @@ class Courier:
         """What has waited for a day for someone with its settings is given up like all else."""
         before = time.time() - retry.EXPIRES_S
         for row in self._do("waiting_since_before", before):
-            if row["owner"] != self._name and news_since(row) < before and death.is_gone(row["owner"]):
-                self._expire(row)
+            if row["owner"] == self._name or not death.is_gone(row["owner"]):
+                continue
+            try:
+                if news_since(row) < before:
+                    self._expire(row)
+            except DAMAGED:
+                self._do("give_up", row["knock"], row["channel"], time.time(), self._say("damaged"))
 
     # Deliveries.
 
@@ -337,6 +361,13 @@ class Courier:
 
     def _claim(self, row: Line, now: float) -> List[Line]:
         """The row as an item of a delivery's job, if it is still ours to send; else nothing."""
+        try:
+            return self._item(row, now)
+        except DAMAGED:
+            self._do("give_up", row["knock"], row["channel"], now, self._say("damaged"))
+            return []
+
+    def _item(self, row: Line, now: float) -> List[Line]:
         knock, channel, fingerprint = row["knock"], row["channel"], row["fingerprint"]
         if row["refused"] and row["event"] != "test":
             self._do("give_up", knock, channel, now, row["refused"])
@@ -352,21 +383,18 @@ class Courier:
         if row["grouping"] and row["attempts"] == 0:
             row = self._merge(row, now)
             knock = row["knock"]
-        if not self._do("claim", knock, channel, self._name, now, LEASE_S):
-            return []
         attempts = row["attempts"] + 1
-        return [
-            {
-                "knock": knock,
-                "channel": channel,
-                "fingerprint": fingerprint,
-                "settings": self._settings[fingerprint],
-                "event": dict(json.loads(row["body"]), maybe_sent=bool(row["maybe_sent"])),
-                "attempts": attempts,
-                "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
-                **json.loads(row["rules"]),
-            }
-        ]
+        item = {
+            "knock": knock,
+            "channel": channel,
+            "fingerprint": fingerprint,
+            "settings": self._settings[fingerprint],
+            "event": dict(json.loads(row["body"]), maybe_sent=bool(row["maybe_sent"])),
+            "attempts": attempts,
+            "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
+            **json.loads(row["rules"]),
+        }
+        return [item] if self._do("claim", knock, channel, self._name, now, LEASE_S) else []
 
     def _is_working(self) -> bool:
         return bool(self._runs or self._open_cells())
@@ -411,6 +439,8 @@ class Courier:
             self._do("give_up", knock, channel, now, result["reason"])
             if result.get("revoked") and facts["event"] != "test":
                 self._put_aside(facts["fingerprint"], channel, result["reason"], now)
+        elif facts["event"] == "test":  # its answer is what was asked for; a test that comes later tests nothing
+            self._do("give_up", knock, channel, now, result["reason"])
         else:
             self._put_off(facts, result, now)
         self._answer({"op": "result", "id": knock, "name": facts["name"], "event": facts["event"], **result})

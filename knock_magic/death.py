@@ -139,7 +139,10 @@ def identity(pid: int) -> str:
 
 def is_gone(name: str) -> bool:
     """Whether the process that `identity` named is surely dead; one on another machine is not known to be."""
-    host, boot, pid, started = name.split("|")
+    parts = name.split("|")
+    if len(parts) != 4 or not parts[2].isdigit():
+        return True  # nobody is called so: the name was damaged
+    host, boot, pid, started = parts
     if host != _host():
         return False
     if boot != _boot():

@@ -383,6 +383,10 @@ def _warning(answer: Mapping[str, Any]) -> str:
             "en": f"the outbox can't be written ({seen}); knocks are kept in memory, and lost if the machine stops.",
             "ko": f"알림 보관함에 쓸 수 없어요({seen}). 메모리에만 두니 컴퓨터가 꺼지면 사라져요.",
         },
+        "line": {
+            "en": f"a knock could not be kept ({seen}); that is a fault of knock_magic, please report it.",
+            "ko": f"알림 하나를 보관하지 못했어요({seen}). knock_magic의 결함이니 제보해 주세요.",
+        },
         "courier": {
             "en": f"no process can be started here ({seen}); knocks are sent from the kernel itself, and end with it.",
             "ko": f"프로세스를 시작할 수 없어요({seen}). 커널 안에서 알림을 보내니, 커널이 죽으면 알릴 수 없어요.",

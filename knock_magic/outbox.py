@@ -20,19 +20,25 @@ from knock_magic import folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+    from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
     Row = Dict[str, Any]
+    File = Tuple[int, int]
 
 VERSION = 1
 FILE = "outbox.db"
 BUSY_MS = 5000
+POLL_S = 0.01
 MEMORY = ":memory:"
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError)  # what comes of reading a row in which bytes are others
+NO_FILE = (0, 0)
 
 # Where SQLite's shared memory does not work across machines, the older journal does (sqlite.org/wal.html).
+# FUSE is a network more often than not: sshfs, Google Drive in Colab, s3fs, GlusterFS.
 _NETWORK_FILESYSTEMS = frozenset(
-    {"nfs", "nfs4", "lustre", "cifs", "smb3", "fuse.sshfs", "ceph", "gpfs", "beegfs", "9p", "afs", "drvfs"}
+    {"nfs", "nfs4", "lustre", "cifs", "smb3", "ceph", "gpfs", "beegfs", "9p", "afs", "drvfs", "virtiofs", "vboxsf"}
 )
+_MOUNTS = "/proc/self/mounts"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS knocks (
@@ -107,13 +113,47 @@ class Outbox:
             folders.make_private(os.path.dirname(path))
             folders.create_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
+        try:
+            self.file = identity(path)
+            self._prepare_with_patience(time.monotonic() + BUSY_MS / 1000)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare_with_patience(self, until: float) -> None:
+        """Where several begin an outbox at once, SQLite does not wait by itself: the way into WAL mode has no queue."""
+        while True:
+            try:
+                return self._prepare()
+            except sqlite3.OperationalError as problem:
+                if "locked" not in str(problem) or time.monotonic() > until:
+                    raise
+            time.sleep(POLL_S)
+
+    def _prepare(self) -> None:
         self._db.row_factory = sqlite3.Row
-        self._db.execute(f"PRAGMA journal_mode = {'DELETE' if _is_remote(path) else 'WAL'}")
+        self._db.execute(f"PRAGMA journal_mode = {'DELETE' if _is_remote(self.path) else 'WAL'}")
         # FULL: what was answered as kept must outlive a power cut, not only a crash. 0.2 ms, paid by the courier.
         self._db.execute("PRAGMA synchronous = FULL")
+        # What is deleted is overwritten: a body that has been delivered must not rest in a free page.
+        self._db.execute("PRAGMA secure_delete = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version < VERSION:
             self._db.executescript(f"{_SCHEMA}PRAGMA user_version = {VERSION};")
+
+    def check(self) -> None:
+        """Raise `sqlite3.DatabaseError` if the file is damaged: better at once than at some row, later."""
+        said = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {said}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still what stands at its path: nobody has deleted it, or moved it aside."""
+        try:
+            return self.file == identity(self.path)
+        except OSError:
+            return True  # that can't be known now
 
     def close(self) -> None:
         """Close the connection."""
@@ -315,7 +355,7 @@ class Outbox:
         """When `owner` has to look again, leaving `busy` fingerprints out; None when nothing of it waits."""
         marks = ",".join("?" * len(busy))
         row = self._db.execute(
-            "SELECT min(CASE state WHEN 'due' THEN next_at ELSE lease_until END) AS at FROM deliveries "
+            "SELECT min(CAST(CASE state WHEN 'due' THEN next_at ELSE lease_until END AS REAL)) AS at FROM deliveries "
             f"WHERE owner = ? AND {_WAITS} AND fingerprint NOT IN ({marks})",
             (owner, *busy),
         ).fetchone()
@@ -346,17 +386,79 @@ class Outbox:
                 (owner, gone, channel, fingerprint),
             ).rowcount
 
-    def copy_waiting(self, other: Outbox) -> None:
-        """Take a copy of what waits in `other`, which can be read but not written any more."""
-        for table in ("knocks", "deliveries"):
-            column = "id" if table == "knocks" else "knock"
-            rows = other._db.execute(
-                f"SELECT * FROM {table} WHERE {column} IN (SELECT knock FROM deliveries WHERE {_WAITS})"
-            ).fetchall()
-            for row in rows:
-                names = ",".join(row.keys())
-                marks = ",".join("?" * len(row))
-                self._changed(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", tuple(row))
+    # Another outbox: the one before this, or one in another place.
+
+    def take_from(self, other: Outbox, whose: Callable[[str], bool]) -> None:
+        """Go on with what `other` began: what has ended there has ended here, and what waits there waits here too.
+
+        Of those owners that `whose` accepts. It takes row by row: what can't be read in a broken one is left behind.
+        """
+        for row in self._readable("SELECT knock, channel FROM deliveries WHERE " + _WAITS):
+            there = "SELECT state, ended_at, late_s, reason FROM deliveries WHERE knock = ? AND channel = ?"
+            for end in other._readable(f"{there} AND NOT ({_WAITS})", tuple(row.values())):
+                self._end(row["knock"], row["channel"], end["state"], end["ended_at"], end["late_s"], end["reason"])
+        for row in other._readable(f"SELECT knock, channel, owner FROM deliveries WHERE {_WAITS}"):
+            if whose(row["owner"]):
+                self._take_row(other, "knocks", "id = ?", (row["knock"],))
+                self._take_row(other, "deliveries", "knock = ? AND channel = ?", (row["knock"], row["channel"]))
+        for row in other._readable("SELECT run, owner FROM open_runs"):
+            if whose(row["owner"]):
+                self._take_row(other, "open_runs", "run = ?", (row["run"],))
+        self.close_runs(row["run"] for row in self.open_runs() if other._saw_end_of(row))
+
+    def _take_row(self, other: Outbox, table: str, where: str, key: Sequence[Any]) -> None:
+        known = {row["name"] for row in self._readable(f"PRAGMA table_info({table})")}
+        for row in other._readable(f"SELECT * FROM {table} WHERE {where}", key):
+            taken = {name: value for name, value in row.items() if name in known}
+            marks = ",".join("?" * len(taken))
+            self._changed(f"INSERT OR IGNORE INTO {table} ({','.join(taken)}) VALUES ({marks})", tuple(taken.values()))
+
+    def _saw_end_of(self, open_run: Row) -> bool:
+        """Whether the run noted as open has ended here; a plain cell is known by its name and its start."""
+        try:
+            event = json.loads(open_run["line"])["event"]
+            key = (open_run["run"], event["name"], event["started_at"])
+        except DAMAGED:
+            return False
+        endings = ("finished", "failed", "interrupted", "died")
+        return any(
+            self._readable(
+                "SELECT 1 FROM knocks WHERE event IN (?,?,?,?) AND "
+                "(run = ? OR name = ? AND abs(happened_at - duration_s - ?) < 2) LIMIT 1",
+                (*endings, *key),
+            )
+        )
+
+    def _readable(self, sql: str, parameters: Sequence[Any] = ()) -> List[Row]:
+        """The rows up to the first one that can't be read."""
+        rows: List[Row] = []
+        try:
+            for row in self._db.execute(sql, parameters):
+                rows.append(dict(row))
+        except sqlite3.Error:
+            pass
+        return rows
+
+    def give_away(self, whose: Callable[[str], bool], to: Outbox) -> None:
+        """Let `to` go on with what waits here of those owners.
+
+        Raises:
+            sqlite3.Error: nothing can be written here; then nothing was given.
+        """
+        owners = [owner for owner in self._owners() if whose(owner)]
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            to.take_from(self, whose)
+            for owner in owners:
+                self._db.execute("DELETE FROM open_runs WHERE owner = ?", (owner,))
+                waits = f"SELECT knock FROM deliveries WHERE owner = ? AND {_WAITS}"
+                done = f"SELECT knock FROM deliveries WHERE NOT (owner = ? AND {_WAITS})"
+                self._db.execute(f"DELETE FROM knocks WHERE id IN ({waits}) AND id NOT IN ({done})", (owner, owner))
+                self._db.execute(f"DELETE FROM deliveries WHERE owner = ? AND {_WAITS}", (owner,))
+
+    def _owners(self) -> List[str]:
+        owners = self._db.execute("SELECT owner FROM deliveries UNION SELECT owner FROM open_runs")
+        return [row["owner"] for row in owners]
 
     # Runs that are open, for the case that the whole machine goes.
 
@@ -421,12 +523,34 @@ _FORGET_BODY = (
 )
 
 
-def move_aside(path: str) -> str:
-    """Move a broken outbox out of the way, to be looked at; gives its new name."""
+_ENDINGS = ("-wal", "-shm", "-journal", "")  # the file itself last: what stands beside it must not meet a new one
+
+
+def identity(path: str) -> File:
+    """What tells this very file from another one of its name.
+
+    Raises:
+        OSError: that can't be known.
+    """
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return NO_FILE
+    return status.st_dev, status.st_ino
+
+
+def move_aside(path: str, broken: File) -> str:
+    """Move the `broken` outbox out of the way, to be looked at; its new name, empty if it has been moved already.
+
+    Raises:
+        OSError: it can't be moved.
+    """
     number = 1
     while os.path.exists(f"{path}.broken-{number}"):
         number += 1
-    for ending in ("", "-wal", "-shm"):
+    if identity(path) != broken:
+        return ""  # another courier was faster, and this one is new
+    for ending in _ENDINGS:
         if os.path.exists(path + ending):
             os.replace(path + ending, f"{path}.broken-{number}{ending}")
     return f"{path}.broken-{number}"
@@ -434,21 +558,32 @@ def move_aside(path: str) -> str:
 
 def is_broken(problem: Exception) -> bool:
     """Whether `problem` says that the file itself is no outbox any more."""
-    return isinstance(problem, sqlite3.DatabaseError) and any(
-        words in str(problem) for words in ("malformed", "not a database", "no such column")
-    )
+    return isinstance(problem, sqlite3.DatabaseError) and any(words in str(problem) for words in _BROKEN)
+
+
+# As SQLite says it; the last are of a schema or a text in which some bytes are others.
+_BROKEN = ("malformed", "not a database", "no such table", "no such column", "has no column", "decode to UTF-8")
 
 
 def _is_remote(path: str) -> bool:
     """Whether `path` lies on a network file system, as far as the system tells (Linux)."""
     try:
-        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
+        with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
             mounts = [line.split() for line in file]
     except OSError:
         return False
     real = os.path.realpath(path)
-    holding = [(len(mount[1]), mount[2]) for mount in mounts if _holds(mount[1].replace("\\040", " "), real)]
-    return max(holding, default=(0, ""))[1] in _NETWORK_FILESYSTEMS
+    # Of two at the same place, the later one hides the earlier.
+    holding = [(len(mount[1]), at, mount[2]) for at, mount in enumerate(mounts) if _holds(_unescaped(mount[1]), real)]
+    kind = max(holding, default=(0, 0, ""))[2]
+    return kind in _NETWORK_FILESYSTEMS or kind.startswith("fuse.")
+
+
+def _unescaped(folder: str) -> str:
+    """A folder as /proc/self/mounts writes it, where space, tab, newline and backslash are octal (proc(5))."""
+    for code in ("040", "011", "012", "134"):
+        folder = folder.replace(f"\\{code}", chr(int(code, 8)))
+    return folder
 
 
 def _holds(folder: str, path: str) -> bool:
