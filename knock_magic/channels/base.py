@@ -243,11 +243,17 @@ class HttpChannel(Channel):
         elif begun:
             why = {"en": "the connection broke before it had answered", "ko": "응답을 받기 전에 연결이 끊겼어요"}
         elif isinstance(error, requests.exceptions.SSLError):
-            why = {"en": "its TLS certificate could not be trusted", "ko": "TLS 인증서를 믿을 수 없어요"}
+            why = {
+                "en": "its TLS certificate could not be trusted. Check the address; a company's own CA goes into REQUESTS_CA_BUNDLE",
+                "ko": "TLS 인증서를 믿을 수 없어요. 주소를 확인해 주세요. 회사 CA라면 REQUESTS_CA_BUNDLE에 넣어 주세요",
+            }
         elif isinstance(error, requests.exceptions.ProxyError):
             why = {"en": "the proxy did not let the request through", "ko": "프록시가 요청을 막았어요"}
         elif isinstance(error, requests.exceptions.ConnectionError):
-            why = {"en": "it could not be reached", "ko": "연결하지 못했어요"}
+            why = {
+                "en": "it could not be reached. Check the address and the network",
+                "ko": "연결하지 못했어요. 주소와 네트워크를 확인해 주세요",
+            }
         elif isinstance(error, trust.Inward):
             malformed = True
             why = {
