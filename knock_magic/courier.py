@@ -18,7 +18,7 @@ import uuid
 
 from knock_magic import death, dispatch, language, mute, noise, retry, slate, watch
 from knock_magic.names import name_of
-from knock_magic.outbox import DAMAGED
+from knock_magic.outbox import DAMAGED, spoken
 from knock_magic.rules import ENDINGS, is_due
 from knock_magic.store import Store
 
@@ -381,7 +381,7 @@ class Courier:
         if fingerprint not in self._settings:
             return []
         if row["grouping"] and row["attempts"] == 0:
-            row = self._merge(row, now)
+            row = self._do("merge", row, now, noise.speaker)
             knock = row["knock"]
         attempts = row["attempts"] + 1
         item = {
@@ -389,7 +389,7 @@ class Courier:
             "channel": channel,
             "fingerprint": fingerprint,
             "settings": self._settings[fingerprint],
-            "event": dict(json.loads(row["body"]), maybe_sent=bool(row["maybe_sent"])),
+            "event": dict(spoken(row), maybe_sent=bool(row["maybe_sent"])),
             "attempts": attempts,
             "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
             **json.loads(row["rules"]),
@@ -398,14 +398,6 @@ class Courier:
 
     def _is_working(self) -> bool:
         return bool(self._runs or self._open_cells())
-
-    def _merge(self, row: Line, now: float) -> Line:
-        latest, before = self._do("merge", row, now)
-        if before:
-            event = noise.merged(json.loads(latest["body"]), [json.loads(each["body"]) for each in before])
-            latest["body"] = json.dumps(event)
-            self._do("change_body", latest["knock"], event)
-        return latest  # type: ignore[no-any-return]
 
     def _hear_delivery(self, number: int, line: Optional[bytes]) -> None:
         if line is not None:

@@ -252,4 +252,6 @@ def _valueless(option: str) -> UsageError:
 
 def usage(lang: str = "", without: Sequence[str] = ()) -> str:
     """A line for each option, but those of `without`."""
-    return "\n".join(f"  --{name:<9} {language.pick(texts, lang or None)}" for name, texts in HELP.items() if name not in without)
+    return "\n".join(
+        f"  --{name:<9} {language.pick(texts, lang or None)}" for name, texts in HELP.items() if name not in without
+    )

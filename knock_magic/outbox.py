@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Row = Dict[str, Any]
     File = Tuple[int, int]
+    Speaker = Callable[[List[Row]], Tuple[int, Row]]
 
 VERSION = 1
 FILE = "outbox.db"
@@ -61,6 +62,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     fingerprint TEXT NOT NULL,
     owner TEXT NOT NULL,
     grouping TEXT NOT NULL DEFAULT '',
+    speaks_for TEXT,
     state TEXT NOT NULL DEFAULT 'due',
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL,
@@ -220,7 +222,7 @@ class Outbox:
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
             "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
-            "k.event, k.name, k.rules, k.body, a.reason AS refused "
+            "d.speaks_for, k.event, k.name, k.rules, k.body, a.reason AS refused "
             "FROM deliveries d JOIN knocks k ON k.id = d.knock LEFT JOIN aside a ON a.fingerprint = d.fingerprint "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
             f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.attempts, d.next_at, k.happened_at LIMIT ?",
@@ -237,10 +239,12 @@ class Outbox:
             (now + lease_s, knock, channel, owner, now, now),
         )
 
-    def merge(self, row: Mapping[str, Any], now: float) -> Tuple[Row, List[Row]]:
-        """Of the waiting group of the due `row`: the latest, and those before it, which it now tells of.
+    def merge(self, row: Mapping[str, Any], now: float, speaker: Speaker) -> Row:
+        """Let one of the waiting group of the due `row` speak for all of them, and give that one.
 
-        Whoever owns them: several processes of one job speak with one voice. They become the owner's of `row`.
+        `speaker` picks it of the events, the oldest first, and says what of the others it tells. They may be anybody's:
+        several processes of one job speak with one voice, which becomes the owner's of `row`. Each address has its
+        own group, so what is told of the others stands with the delivery and not in the knock.
         """
         key = (row["grouping"], row["channel"], row["fingerprint"])
         self._db.execute("BEGIN IMMEDIATE")
@@ -249,30 +253,29 @@ class Outbox:
                 dict(found)
                 for found in self._db.execute(
                     "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, "
-                    "k.happened_at, k.rules, k.name, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? "
-                    "AND d.channel = ? AND d.fingerprint = ? AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
+                    "d.speaks_for, k.happened_at, k.event, k.name, k.rules, k.body FROM deliveries d "
+                    "JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? AND d.channel = ? AND d.fingerprint = ? "
+                    "AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
                     key,
                 )
             ]
             if not group:
-                return dict(row), []
-            latest = group[-1]
+                return dict(row)
+            index, told = speaker([spoken(each) for each in group])
+            chosen = group.pop(index)
+            chosen["speaks_for"] = json.dumps(told)
             self._db.execute(
-                "UPDATE deliveries SET next_at = ?, owner = (SELECT owner FROM deliveries WHERE knock = ? AND channel = ?) "
-                "WHERE knock = ? AND channel = ?",
-                (now, row["knock"], row["channel"], latest["knock"], latest["channel"]),
+                "UPDATE deliveries SET next_at = ?, speaks_for = ?, owner = "
+                "(SELECT owner FROM deliveries WHERE knock = ? AND channel = ?) WHERE knock = ? AND channel = ?",
+                (now, chosen["speaks_for"], row["knock"], row["channel"], chosen["knock"], chosen["channel"]),
             )
             self._db.execute(
                 "UPDATE deliveries SET state = 'merged', ended_at = ? WHERE grouping = ? AND channel = ? "
                 "AND fingerprint = ? AND state = 'due' AND knock <> ?",
-                (now, *key, latest["knock"]),
+                (now, *key, chosen["knock"]),
             )
-            self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group[:-1]])
-        return latest, group[:-1]
-
-    def change_body(self, knock: str, event: Mapping[str, Any]) -> None:
-        """Keep `event` as what the waiting `knock` says: it has come to speak for others too."""
-        self._changed("UPDATE knocks SET body = ? WHERE id = ?", (json.dumps(event), knock))
+            self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group])
+        return chosen
 
     def done(self, knock: str, channel: str, now: float, late_s: float) -> None:
         """The provider took it."""
@@ -537,6 +540,15 @@ def identity(path: str) -> File:
     except (FileNotFoundError, NotADirectoryError):
         return NO_FILE
     return status.st_dev, status.st_ino
+
+
+def spoken(row: Mapping[str, Any]) -> Row:
+    """The event of the waiting delivery `row`, with what it tells of others.
+
+    Raises:
+        DAMAGED: it can't be read.
+    """
+    return {**json.loads(row["body"]), **json.loads(row["speaks_for"] or "{}")}
 
 
 def move_aside(path: str, broken: File) -> str:
