@@ -48,7 +48,7 @@ class Noise:
         if rules.get("rank") is not None and kind in ("failed", "died"):
             return f"rank {rules.get('job')}", now + RANKS_WAIT_S
         if kind == "failed":
-            key = (_without_digits(event["name"]), (event.get("error") or {}).get("type", ""))
+            key = (event["name"], (event.get("error") or {}).get("type", ""))
             until = self._again(key, now)
             if until is not None:
                 return f"again {self._kernel} {key}", until
@@ -104,8 +104,3 @@ def speaker(events: List[Dict[str, Any]]) -> Tuple[int, Dict[str, Any]]:
 def _ranks(event: Mapping[str, Any]) -> List[int]:
     told = [int(each[5:]) for each in event.get("among", ()) if each.startswith("rank ") and each[5:].isdigit()]
     return told if event.get("rank") is None else [*told, event["rank"]]
-
-
-def _without_digits(name: str) -> str:
-    """`trial 7` and `trial 8` are the same thing that fails."""
-    return "".join("0" if character.isdigit() else character for character in name)
