@@ -39,7 +39,9 @@ def kernel(home: Home, phone: Phone, start_kernel: Start) -> Kernel:
 def copy_package(to: Path) -> None:
     """Put what we install into the folder `to`."""
     shutil.copytree(PACKAGE, to / "knock_magic", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PACKAGE / "_knock.py", to / "knock.py")
+    shim = PACKAGE / "_knock.py"
+    # A wheel has it under its second name alone.
+    shutil.copy(shim if shim.exists() else PACKAGE.parent / "knock.py", to / "knock.py")
 
 
 def link_dependencies(to: Path) -> None:

@@ -223,7 +223,7 @@ def test_it_tells_that_it_finished(stage: Stage, phone: Phone) -> None:
 def test_a_failure_brings_the_tail_of_its_errors(stage: Stage, phone: Phone) -> None:
     code = (
         "import sys\nprint('not for the phone')\nfor n in range(100): sys.stderr.write(f'\\r\\x1b[31m{n} %\\x1b[0m')\n"
-        "for n in range(40): print('line', n, file=sys.stderr)\nsys.stderr.buffer.write(b'\\xff\\n')\nsys.exit(3)"
+        "for n in range(40): print('line', n, file=sys.stderr)\nsys.stderr.flush()\nsys.stderr.buffer.write(b'\\xff\\n')\nsys.exit(3)"
     )
     done = stage.piped("fails", "--", PYTHON, "-c", code)
 
