@@ -359,11 +359,20 @@ def test_a_script_that_is_killed_knocks(start_script: Any, phone: Phone) -> None
     assert "kernel" not in told["text"]
 
 
+def ignores(pid: int, number: int) -> bool:
+    """Whether the process ignores the signal, by proc(5)'s SigIgn."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn")), 16)
+    return bool(mask >> (number - 1) & 1)
+
+
 @linux_only
 def test_a_scheduler_that_ends_everybody_is_told_of(start_script: Any, home: Home, phone: Phone) -> None:
     """Slurm signals the whole control group, our courier too."""
     process = start_script("job", SLURM_JOB_ID="7")
-    (courier,) = home.couriers(process.pid)
+    courier = home.courier(process.pid)
+    # Not while it starts: for the first moments of any process a signal is what the system makes of it.
+    poll(lambda: ignores(courier, signal.SIGTERM), "the courier to be up")
 
     os.kill(courier, signal.SIGTERM)
     process.terminate()

@@ -52,6 +52,11 @@ def link_dependencies(to: Path) -> None:
                 (to / each.name).symlink_to(each)
 
 
+def base_python() -> str:
+    """The interpreter that this one's virtual environment was made of; there we are not installed."""
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
+
+
 def run(python: str, script: str, env: Dict[str, str], folder: Path) -> str:
     """What the script says."""
     done = subprocess.run(
@@ -108,7 +113,7 @@ def test_a_folder_that_went_away_does_not_matter(kernel: Kernel, home: Home, pho
 @pytest.mark.skipif(sys.platform == "win32", reason="links files")
 def test_an_install_for_one_user_is_found(home: Home, phone: Phone) -> None:
     """``pip install --user``: what isolated Pythons do not look at."""
-    python = getattr(sys, "_base_executable", sys.executable)
+    python = base_python()
     env = home.knocking_at(phone, PYTHONUSERBASE=str(home.folder / "user"), PYTHONPATH=None, PYTHONNOUSERSITE=None)
     site = Path(run(python, "import site; print(site.getusersitepackages(), end='')", env, home.work))
     site.mkdir(parents=True)
@@ -124,7 +129,7 @@ def test_an_install_for_one_user_is_found(home: Home, phone: Phone) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="links files")
 def test_a_folder_added_to_the_path_is_found(home: Home, phone: Phone) -> None:
     """Where someone can't install: the package lies in a folder that a cell adds to ``sys.path``."""
-    python = getattr(sys, "_base_executable", sys.executable)
+    python = base_python()
     ours, others = home.folder / "ours", home.folder / "others"
     for folder in (ours, others):
         folder.mkdir()
