@@ -20,6 +20,10 @@ from phone import Phone
 jupyter_client = pytest.importorskip("jupyter_client")
 pytest.importorskip("ipykernel")
 
+# Started by nohup or the like, we and all our children would be deaf to what these tests send.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 LOAD = "%load_ext knock"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
