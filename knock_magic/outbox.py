@@ -259,10 +259,11 @@ class Outbox:
                     key,
                 )
             ]
-            if not group:
+            readable = [each for each in group if is_readable(each)]
+            if not readable:
                 return dict(row)
-            index, told = speaker([spoken(each) for each in group])
-            chosen = group.pop(index)
+            index, told = speaker([spoken(each) for each in readable])
+            chosen = readable[index]
             chosen["speaks_for"] = json.dumps(told)
             self._db.execute(
                 "UPDATE deliveries SET next_at = ?, speaks_for = ?, owner = "
@@ -274,7 +275,7 @@ class Outbox:
                 "AND fingerprint = ? AND state = 'due' AND knock <> ?",
                 (now, *key, chosen["knock"]),
             )
-            self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group])
+            self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group if each is not chosen])
         return chosen
 
     def done(self, knock: str, channel: str, now: float, late_s: float) -> None:
@@ -549,6 +550,14 @@ def spoken(row: Mapping[str, Any]) -> Row:
         DAMAGED: it can't be read.
     """
     return {**json.loads(row["body"]), **json.loads(row["speaks_for"] or "{}")}
+
+
+def is_readable(row: Mapping[str, Any]) -> bool:
+    """Whether the event of the waiting delivery `row` can be read."""
+    try:
+        return isinstance(spoken(row)["name"], str)
+    except DAMAGED:
+        return False
 
 
 def move_aside(path: str, broken: File) -> str:

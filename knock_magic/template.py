@@ -44,6 +44,8 @@ Texts = Mapping[str, str]
 LONGEST_TEXT = 20_000  # characters of a message; a template can name its error a thousand times
 LONGEST_SHORT_ERROR = 100
 LONGEST_ERROR = 500  # the whole message is in `detailed`
+MOST_NAMES = 5  # of others that a knock tells of, as `noise` leaves them
+LONGEST_NAME = 40
 FRAMES = 3  # the innermost ones; all are in `detailed`
 BETWEEN = " · "
 
@@ -255,11 +257,15 @@ def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
     lines, said = [], LINES[lang]
     ranks = [each for each in event.among if each.startswith("rank ")]
     names = [each for each in event.among if each not in ranks]
-    if ranks or event.rank:
-        lines.append(said["ranks"].format(ranks=", ".join(ranks) or f"rank {event.rank}"))
+    if len(ranks) > 1:
+        lines.append(said["ranks"].format(ranks=_spans([int(each[5:]) for each in ranks]), step=event.rank))
+    elif event.rank:
+        lines.append(said["rank"].format(ranks=event.rank))
     elif event.more and event.event != "warning":  # which says it in its own words
-        key = "more of" if names else "more"
-        lines.append(said[key].format(count=event.more, names=", ".join(names)))
+        key = "more" if not names else "more finished" if event.event == "finished" else "more of"
+        left_out = "…, " if len(names) >= MOST_NAMES and event.more > len(names) else ""
+        shown = ", ".join(one_line(each, LONGEST_NAME) for each in names)
+        lines.append(said[key].format(count=event.more, names=left_out + shown))
     if event.slept_s:
         lines.append(said["slept"].format(span=say_duration(event.slept_s, lang)))
     if late_s:
@@ -267,6 +273,17 @@ def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
     if event.maybe_sent:
         lines.append(said["maybe twice"])
     return lines
+
+
+def _spans(numbers: List[int]) -> str:
+    """``0–3, 5`` for 0, 1, 2, 3 and 5: of a thousand ranks nobody wants to read each."""
+    spans: List[List[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in spans)
 
 
 def _progress(progress: Progress, lang: str) -> str:

@@ -128,9 +128,11 @@ BODIES: Words = {
 # What is always told, below the text of any template.
 LINES: Words = {
     "en": {
-        "ranks": "On {ranks}.",
+        "rank": "On rank {ranks}.",
+        "ranks": "On ranks {ranks}; the first was rank {step}.",
         "more": "{count} more like this one.",
         "more of": "{count} more before this one: {names}",
+        "more finished": "{count} more finished before it: {names}",
         "slept": "The machine slept for {span} meanwhile.",
         "late": "Sent {span} late.",
         "maybe twice": "You may have this one already.",
@@ -139,9 +141,11 @@ LINES: Words = {
         "step": "step {step}",
     },
     "ko": {
-        "ranks": "{ranks}에서 일어났어요.",
+        "rank": "rank {ranks}에서 일어났어요.",
+        "ranks": "rank {ranks}에서 일어났어요. 처음은 rank {step} 쪽이에요.",
         "more": "이런 일이 {count}번 더 있었어요.",
         "more of": "이 알림 전에 {count}건이 더 있었어요: {names}",
+        "more finished": "먼저 {count}건이 더 끝났어요: {names}",
         "slept": "그사이 컴퓨터가 {span} 동안 절전 상태였어요.",
         "late": "{span} 늦게 보냈어요.",
         "maybe twice": "이미 받은 알림일 수 있어요.",

@@ -170,9 +170,9 @@ def _placeholders(words: str) -> Iterator[str]:
         ("died", {"error": ErrorInfo("unknown", ""), "note": "lost"}, "en", "was lost with its machine"),
         ("interrupted", {"note": "stopped"}, "ko", "직접 멈췄어요"),
         ("failed", {"rank": 3, "error": ERROR}, "en", "On rank 3."),
-        ("failed", {"rank": 0, "more": 1, "among": ("rank 0", "rank 3")}, "ko", "rank 0, rank 3에서 일어났어요."),
+        ("failed", {"rank": 0, "more": 1, "among": ("rank 0", "rank 3")}, "ko", "rank 0, 3에서 일어났어요."),
         ("failed", {"more": 37}, "en", "37 more like this one."),
-        ("finished", {"more": 2, "among": ("load", "prep")}, "ko", "이 알림 전에 2건이 더 있었어요: load, prep"),
+        ("finished", {"more": 2, "among": ("load", "prep")}, "ko", "먼저 2건이 더 끝났어요: load, prep"),
         ("finished", {"slept_s": 9000.0}, "en", "The machine slept for 2 h 30 min meanwhile."),
         ("finished", {"maybe_sent": True}, "ko", "이미 받은 알림일 수 있어요."),
         (
