@@ -90,7 +90,7 @@ class Home:
         (pid,) = poll(lambda: [pid for pid in self.couriers(kernel) if pid != but], "a courier")
         return int(pid)
 
-    def wait_until_alone(self, timeout: float = 20) -> None:
+    def wait_until_alone(self, timeout: float = 45) -> None:
         """Wait until no process of ours is left: all that was due is then delivered."""
         if not sys.platform.startswith("linux"):
             pytest.skip("reads /proc")
@@ -116,7 +116,7 @@ def end(pid: int) -> None:
         pass
 
 
-def poll(there: Callable[[], Any], what: str, timeout: float = 20) -> Any:
+def poll(there: Callable[[], Any], what: str, timeout: float = 45) -> Any:
     """What `there` answers as soon as it is true; for what no condition tells of (/proc)."""
     until = time.monotonic() + timeout
     while True:
@@ -266,7 +266,7 @@ class Kernel:
     def kill(self, number: int = 9) -> None:
         os.kill(self.pid, number)
 
-    def wait_until_dead(self, timeout: float = 20) -> None:
+    def wait_until_dead(self, timeout: float = 45) -> None:
         poll(lambda: not self.manager.is_alive(), "the kernel's end", timeout)
 
     def close(self) -> None:

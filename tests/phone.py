@@ -89,17 +89,17 @@ class Phone:
             self._answers.clear()
             self._requests = 0
 
-    def wait(self, n: int = 1, timeout: float = 20) -> Knock:
+    def wait(self, n: int = 1, timeout: float = 45) -> Knock:
         """The `n`-th knock since `clear`, as soon as it is there."""
         self._await(lambda: len(self._knocks) >= n, f"{n} knocks", timeout)
         return self.knocks[n - 1]
 
-    def wait_for_request(self, n: int = 1, timeout: float = 20) -> None:
+    def wait_for_request(self, n: int = 1, timeout: float = 45) -> None:
         """Wait until the `n`-th request since `clear` has come in, whether it is answered yet or not."""
         self._await(lambda: self._requests >= n, f"{n} requests", timeout)
 
     def wait_for(
-        self, wanted: Optional[Callable[[Knock], bool]] = None, *, timeout: float = 20, **fields: Any
+        self, wanted: Optional[Callable[[Knock], bool]] = None, *, timeout: float = 45, **fields: Any
     ) -> Knock:
         """The first knock that `wanted` accepts and whose JSON has these `fields`."""
 

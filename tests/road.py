@@ -174,7 +174,7 @@ def children(pid: int) -> List[int]:
     return found
 
 
-def wait_for_delivery(courier: int, timeout: float = 20) -> int:
+def wait_for_delivery(courier: int, timeout: float = 45) -> int:
     """The delivery that `courier` has under way, once it is one; before, it is still half its parent."""
     deliveries = lambda: [pid for pid in children(courier) if b"delivery" in words_of(pid)]  # noqa: E731
     return int(poll(deliveries, f"a delivery of {courier}", timeout)[0])

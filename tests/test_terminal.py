@@ -30,7 +30,7 @@ class Terminal:
         )
         self.child = pexpect.spawn(
             sys.executable, ["-m", "IPython", *options], env=env, cwd=str(home.work), encoding="utf-8",
-            codec_errors="replace", timeout=15, dimensions=(50, 200),
+            codec_errors="replace", timeout=45, dimensions=(50, 200),
         )  # fmt: skip
         self.prompts = 0
         self.ready()
