@@ -41,6 +41,9 @@ OWN_KEYS = (DEFAULT, *OUTCOMES, "message", "test", "warning")
 Choice = Union[str, Mapping[str, Any]]
 Texts = Mapping[str, str]
 
+LOUD = ("failed", "died", "stalled", "warning")
+QUIET = ("progress", "started")
+
 LONGEST_TEXT = 20_000  # characters of a message; a template can name its error a thousand times
 LONGEST_SHORT_ERROR = 100
 LONGEST_ERROR = 500  # the whole message is in `detailed`
@@ -59,11 +62,19 @@ class Message:
     body: str
     lang: str
     late_s: float = 0.0
+    after: Optional[str] = None  # the handle of this run's earlier message there, for services that have threads
 
     @property
     def text(self) -> str:
         """Headline and body together."""
         return f"{self.title}\n{self.body}" if self.body else self.title
+
+    @property
+    def loudness(self) -> str:
+        """``loud`` where something went wrong, ``quiet`` for what is told on the way, else ``normal``."""
+        if self.event.event in LOUD:
+            return "loud"
+        return "quiet" if self.event.event in QUIET else "normal"
 
 
 def render(event: Event, template: Choice = STANDARD, *, lang: str = "", late_s: float = 0.0) -> Message:

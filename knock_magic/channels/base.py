@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 READ_SECONDS = 20
 ANSWER_BYTES = 64 * 1024  # more than any provider has to say
+LONGEST_HANDLE = 500  # characters; it is kept in the outbox
 NAMELESS = "knock"  # what is sent in place of nothing, which no service takes
 USER_AGENT = "knock_magic (https://pypi.org/project/knock-magic)"
 
@@ -50,12 +51,30 @@ class Channel(Settings):
     in_kernel = False
     # Whether it sends `message.event.picture` along.
     takes_pictures = False
+    # Whether `edit` changes what `send` has sent: a run's progress is then one live message.
+    edits = False
+    # Whether it can put a message below the one whose handle is `message.after`: a thread, or a reply.
+    threads = False
     # The most that one message holds, in `unit`; None where that is more than a knock ever has.
     limit: Optional[int] = None
     unit = "characters"  # one of `fitting.UNITS`
 
-    def send(self, message: Message) -> None:
-        """Deliver `message`, or raise `DeliveryError`."""
+    def send(self, message: Message) -> Optional[str]:
+        """Deliver `message`, or raise `DeliveryError`.
+
+        Returns:
+            The handle by which the service knows what was sent, at most `LONGEST_HANDLE` characters and without
+            a secret; None where `edits` and `threads` are both off.
+        """
+        raise NotImplementedError
+
+    def edit(self, handle: str, message: Message) -> None:
+        """Have what `send` returned `handle` for say `message` now; only where `edits` is on.
+
+        Raises:
+            DeliveryError: it can't be done; `permanent` and not `revoked` where the message is not there any
+                more, or too old, so that a new one is sent in its place.
+        """
         raise NotImplementedError
 
     def error(self, en: str, ko: str, **about: Any) -> DeliveryError:
