@@ -19,7 +19,7 @@ import uuid
 from knock_magic import death, dispatch, language, mute, noise, retry, slate, watch
 from knock_magic.names import name_of
 from knock_magic.outbox import DAMAGED, spoken
-from knock_magic.rules import ENDINGS, is_due
+from knock_magic.rules import ENDINGS, told, wanted
 from knock_magic.store import Store
 
 TYPE_CHECKING = False
@@ -209,10 +209,10 @@ class Courier:
     def _keep(self, event: Line, rules: Line) -> None:
         now = time.time()
         grouping, next_at = self._noise.place(event, rules, now)
-        due = is_due(event, rules)
-        if due and self._is_muted(event, now):
-            due, rules = False, dict(rules, muted=True)
-        addresses = self._addresses(rules["to"], event["event"]) if due else []
+        to = told(event, rules)
+        if to and self._is_muted(event, now):
+            to, rules = wanted(event, rules), dict(rules, muted=True)
+        addresses = self._addresses(to, event["event"]) if to else []
         self._answer_aside([(channel, self._current[channel]) for channel in rules["to"] if channel in self._current])
         self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping)
 
@@ -316,8 +316,8 @@ class Courier:
         event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
         event["note"] = "lost"
         rules = dict(line["rules"], found_at=now)
-        due = is_due(event, rules) and not self._is_muted(event, now)
-        addresses = [tuple(address) for address in json.loads(row["addresses"])] if due else []
+        to = (wanted if self._is_muted(event, now) else told)(event, rules)
+        addresses = [tuple(address) for address in json.loads(row["addresses"]) if address[0] in to]
         # In its old owner's name: it is taken over like any other, by who has the same settings. And as planned
         # for when it happened, so that it is late.
         self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"])

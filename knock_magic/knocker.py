@@ -161,10 +161,13 @@ class Knocker:
         outcomes = [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])]
         rank = runs.rank(self._sources.environ)
         template = self.configuration.usable_template(options.template or self.settings.template)
+        to = self.usable(options.to) if options.to else self.in_use()
+        wants = {name: list(self.channel(name).wants) for name in to if self.channel(name).wants}
         return {
-            "to": self.usable(options.to) if options.to else self.in_use(),
+            "to": to,
             # Of a distributed job the first rank speaks; of the others only what went wrong is news.
             "on": [each for each in outcomes if not rank or each in ("failed", "died")],
+            "wants": {} if rank else wants,
             "min_s": min_s if options.min is None else options.min,
             "every_s": options.every,
             "rank": rank,
@@ -178,7 +181,8 @@ class Knocker:
         """Tell the courier what it must know of the plain cells: who is told, and from when."""
         seconds = self.settings.auto
         if seconds is not None:
-            about = self.rules(Options(), min_s=seconds)
+            # No beginning of a plain cell is told, so there is no end that anybody has to hear of.
+            about = {**self.rules(Options(), min_s=seconds), "wants": {}}
             self.sidecar.know("auto", {"op": "auto", "rules": self._outside(about)})
 
     def _outside(self, about: Mapping[str, Any]) -> Dict[str, Any]:
@@ -217,7 +221,7 @@ class Knocker:
         event = self.redactor.event(event)
         line = {"op": "open", "event": event.to_json(), "rules": self._outside(about), "mono": started_mono}
         self.sidecar.open(event.run, line)
-        if "started" in about["on"]:
+        if "started" in about["on"] or rules.wanted({"event": "started"}, about):
             self.tell(event, about)
 
     def tell(self, event: Event, about: Mapping[str, Any]) -> None:

@@ -180,7 +180,7 @@ class Outbox:
         """
         addresses = list(addresses)
         error = event.get("error") or {}
-        kept_rules = {key: value for key, value in rules.items() if key not in ("to", "on", "min_s")}
+        kept_rules = {key: value for key, value in rules.items() if key not in ("to", "on", "wants", "min_s")}
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             added = self._db.execute(

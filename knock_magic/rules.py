@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Mapping
+    from typing import Any, List, Mapping
 
 OUTCOMES = ("finished", "failed", "interrupted", "died", "stalled", "progress", "started")
 ENDINGS = frozenset({"finished", "failed", "interrupted", "died"})
@@ -22,3 +22,14 @@ def is_due(event: Mapping[str, Any], rules: Mapping[str, Any]) -> bool:
     if event["event"] in _ALWAYS:
         return True
     return event["event"] in rules["on"] and event["duration_s"] >= rules["min_s"]
+
+
+def told(event: Mapping[str, Any], rules: Mapping[str, Any]) -> List[str]:
+    """The channels of `rules` that `event` goes to: all of them if it is due, else those that want it anyway."""
+    return list(rules["to"]) if is_due(event, rules) else wanted(event, rules)
+
+
+def wanted(event: Mapping[str, Any], rules: Mapping[str, Any]) -> List[str]:
+    """The channels of `rules` that want `event` of each run, due or not."""
+    wants = rules.get("wants") or {}
+    return [name for name in rules["to"] if event["event"] in wants.get(name, ())]

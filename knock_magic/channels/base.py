@@ -53,6 +53,9 @@ class Channel(Settings):
     takes_pictures = False
     # Whether `edit` changes what `send` has sent: a run's progress is then one live message.
     edits = False
+    # Outcomes that it gets of each run that names it, whatever `--on`, `--min` and a mute say: what watches from
+    # outside has to hear both of a run's beginning and of its end.
+    wants: Sequence[str] = ()
     # Whether it can put a message below the one whose handle is `message.after`: a thread, or a reply.
     threads = False
     # The most that one message holds, in `unit`; None where that is more than a knock ever has.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Callable, Dict
 
 import pytest
-from conftest import Home
+from conftest import Home, poll
 
 from .stage import CANARY, Answer, Internet
 from .test_base import Proxy, proxy  # noqa: F401 - a fixture
@@ -63,3 +63,21 @@ def test_a_setting_that_is_wrong_is_told_in_one_line(internet: Internet, shell: 
 
     assert "KNOCK_SLACK_WEBHOOK_URL must be an address such as https://hooks.slack.com" in said
     assert "Discord" in said
+
+
+def test_the_watch_outside_hears_beginning_and_end_whatever_was_asked_for(
+    internet: Internet, shell: Callable[..., str]
+) -> None:
+    internet.answering = lambda request: Answer(200, "OK")
+    shell("mute", "2h")
+
+    shell(
+        *("run", "nightly", "--to", "healthchecks", "--on", "died", "--min", "1h", "--", "true"),
+        KNOCK_HEALTHCHECKS_URL=f"https://hc-ping.com/{CANARY}0123456789",
+    )
+
+    poll(lambda: len(internet.requests) >= 2, "both pings")
+    began, ended = (request.path.partition("?rid=") for request in internet.requests)
+    assert began[0].endswith("/start")
+    assert ended[0] == f"/{CANARY}0123456789"
+    assert began[2] == ended[2] != ""
