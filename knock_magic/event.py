@@ -40,6 +40,11 @@ class Picture:
         """The bytes."""
         return base64.b64decode(self.data)
 
+    @property
+    def file_name(self) -> str:
+        """What it is called where a service wants a name."""
+        return f"picture.{self.media_type.rpartition('/')[2]}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Event:

@@ -12,15 +12,16 @@ import re
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set, Tuple
 from urllib.parse import urlencode, urlsplit
 
 from traitlets import Unicode
 
 from knock_magic import fitting, trust
 from knock_magic.cleaning import one_line
-from knock_magic.durations import say_duration
+from knock_magic.durations import LONGEST_S, say_duration
 from knock_magic.errors import DeliveryError
+from knock_magic.event import Picture
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Explained, Secret, Settings
 from knock_magic.template import Message
@@ -143,7 +144,7 @@ class HttpChannel(Channel):
     """A channel behind HTTP(S)."""
 
     def post(self, url: str, **request: Any) -> Answer:
-        """Post as `request` does it, and return an answer of 2xx.
+        """Send as `request` does it, and return an answer of 2xx.
 
         Raises:
             DeliveryError: no answer, or another one.
@@ -157,12 +158,17 @@ class HttpChannel(Channel):
         self,
         url: str,
         *,
+        method: str = "POST",
         payload: Optional[Any] = None,
         form: Optional[Mapping[str, str]] = None,
+        files: Optional[Mapping[str, Picture]] = None,
         body: Optional[bytes] = None,
         headers: Optional[Mapping[str, str]] = None,
     ) -> Answer:
-        """Post `payload` as JSON, `form` as a form, or `body` as it is, and return the answer, whatever it is.
+        """Send `payload` as JSON, `form` as a form (with `files` as multipart), or `body` as it is.
+
+        Returns:
+            The answer, whatever it is.
 
         Raises:
             DeliveryError: there was none. Its text never has the address, which can be a secret.
@@ -170,7 +176,9 @@ class HttpChannel(Channel):
         import requests  # only a delivery pays the 170 ms that this takes
 
         kind = "application/json; charset=utf-8"
-        if form is not None:
+        if files:
+            body, kind = _multipart(form or {}, files)
+        elif form is not None:
             kind = "application/x-www-form-urlencoded;charset=utf-8"
             body = urlencode(form, errors="replace").encode("ascii")
         elif body is None:
@@ -181,7 +189,8 @@ class HttpChannel(Channel):
         try:
             with requests.Session() as session, _unlogged():
                 self._refuse_inward(url, session)
-                response = session.post(
+                response = session.request(
+                    method,
                     url,
                     data=sending,
                     headers=all_headers,
@@ -312,6 +321,15 @@ class _Body(io.BytesIO):
         return super().__iter__()
 
 
+def _multipart(form: Mapping[str, str], files: Mapping[str, Picture]) -> Tuple[bytes, str]:
+    """The body of a form with files, and its content type."""
+    from urllib3.filepost import encode_multipart_formdata  # requests brings it
+
+    parts: Dict[str, Any] = {name: text.encode("utf-8", "replace") for name, text in form.items()}
+    parts.update({name: (file.file_name, file.content, file.media_type) for name, file in files.items()})
+    return encode_multipart_formdata(parts)
+
+
 def _read(response: requests.Response) -> Answer:
     body = b""
     with response:  # what is not read to its end is not closed by the session
@@ -361,6 +379,12 @@ def retry_after(headers: Mapping[str, str]) -> Optional[float]:
     except ValueError:
         seconds = _seconds_until(value)
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def wait_of(value: Any) -> Optional[float]:
+    """Seconds to wait that an answer names in its JSON, if `value` is a number of them."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return max(0.0, float(value)) if is_number and abs(value) <= LONGEST_S else None
 
 
 def _seconds_until(date: str) -> float:

@@ -7,6 +7,8 @@ certificates a test CA signs. Nothing of a channel is replaced.
 from __future__ import annotations
 
 import dataclasses
+import email
+import email.policy
 import http.server
 import json
 import socket
@@ -14,7 +16,7 @@ import ssl
 import struct
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import parse_qsl
 
 import pytest
@@ -32,6 +34,7 @@ class Request:
     path: str
     headers: Dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Dict[str, Any]:
@@ -40,6 +43,26 @@ class Request:
     @property
     def form(self) -> Dict[str, str]:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True, strict_parsing=True))
+
+    @property
+    def parts(self) -> Dict[str, Part]:
+        """Of a multipart form, by name."""
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        found = email.message_from_bytes(head + self.body, policy=email.policy.HTTP)
+        return {
+            part.get_param("name", header="Content-Disposition"): Part(
+                part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
+            )
+            for part in found.iter_parts()
+        }
+
+
+class Part(NamedTuple):
+    """One of a multipart form."""
+
+    file_name: Optional[str]
+    media_type: str
+    content: bytes
 
 
 @dataclasses.dataclass
@@ -141,7 +164,7 @@ class Internet:
 
     def take(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        request = Request(handler.headers["Host"], handler.path, dict(handler.headers.items()), body)
+        request = Request(handler.headers["Host"], handler.path, dict(handler.headers.items()), body, handler.command)
         self.requests.append(request)
         answer = self.answering(request)
         if answer.deed == "hang":
@@ -178,6 +201,8 @@ class _Server(http.server.ThreadingHTTPServer):
             def do_POST(self) -> None:
                 internet.take(self)
 
+            do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - as the standard library calls them
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -208,6 +233,8 @@ class Contract:
         inside: HTTP: answers of status 200 that are errors, and whether they are permanent.
         canaries: secrets that can't hold `CANARY`, for their form is fixed.
         takes_pages: HTTP: whether a page for people is a success all the same.
+        gone: HTTP, where it edits: the answer to the edit of a message that is not there any more.
+        below: HTTP, where it has threads: what in a request puts its message below another one.
     """
 
     settings: Dict[str, Any]
@@ -219,3 +246,5 @@ class Contract:
     inside: Sequence[Tuple[str, Answer, bool]] = ()
     canaries: Sequence[str] = ()
     takes_pages: bool = False
+    gone: Optional[Answer] = None
+    below: Callable[[Request], Any] = lambda request: None

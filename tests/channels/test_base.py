@@ -11,7 +11,7 @@ import threading
 import time
 from base64 import b64encode
 from pathlib import Path
-from typing import Callable, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
 
@@ -20,7 +20,7 @@ from knock_magic.channels import base
 from knock_magic.channels.base import retry_after
 from knock_magic.channels.webhook import Webhook
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import Event
+from knock_magic.event import Event, Picture
 from knock_magic.template import render
 
 from .stage import CANARY, Answer, Internet, break_off
@@ -315,6 +315,28 @@ def test_a_date_without_a_zone_is_meant_in_utc(monkeypatch: pytest.MonkeyPatch) 
     if hasattr(time, "tzset"):
         time.tzset()
     assert 500 < found <= 600
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(64.57, 64.57), (5, 5.0), (-1, 0.0), (True, None), ("5", None), (None, None), (float("nan"), None), (1e400, None)],
+)
+def test_a_waiting_time_can_be_a_number_in_json(value: Any, seconds: Optional[float]) -> None:
+    assert base.wait_of(value) == seconds
+
+
+# Forms with files.
+
+
+def test_a_form_with_a_file_is_read_by_others_as_it_was_meant(internet: Internet) -> None:
+    picture = Picture("image/jpeg", b64encode(b"\xff\xd8\xff\0\r\n--").decode())
+
+    Webhook(url=URL).post(URL, method="PUT", form={"text": "학습\r\n끝"}, files={"photo": picture})
+
+    request = internet.requests[0]
+    assert request.method == "PUT"
+    assert request.parts["text"].content.decode() == "학습\r\n끝"
+    assert request.parts["photo"] == ("picture.jpeg", "image/jpeg", picture.content)
 
 
 # Logs.

@@ -5,7 +5,9 @@ Its test file, ``test_<name>.py`` beside this one, says as `CONTRACT` what has t
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
 import importlib
 import json
 import logging
@@ -20,7 +22,7 @@ import pytest
 from knock_magic import channels, fitting
 from knock_magic.channels import base, email as email_channel
 from knock_magic.errors import DeliveryError
-from knock_magic.event import ErrorInfo, Event
+from knock_magic.event import ErrorInfo, Event, Picture
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Secret
 from knock_magic.template import Message, render
@@ -302,6 +304,104 @@ def test_an_empty_knock_has_something_to_read_too(stage: Stage) -> None:
 
     if stage.channel.limit:
         assert all(text.strip() for text in stage.contract.read(arrived))
+
+
+# What some can do besides. `PNG` is a whole image of one pixel.
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def with_picture() -> Message:
+    about = {"text": "손실 곡선", "picture": Picture("image/png", base64.b64encode(PNG).decode())}
+    return render(event("message", **about), lang="ko")
+
+
+@over_http
+def test_what_it_returns_is_a_handle_without_a_secret_where_it_needs_one(stage: Stage) -> None:
+    for message in (render(event(), lang="ko"), with_picture()):
+        handle = stage.channel.send(message)
+
+        if not (stage.channel.edits or stage.channel.threads):
+            assert handle is None
+            continue
+        assert isinstance(handle, str)
+        assert 0 < len(handle) <= base.LONGEST_HANDLE
+        assert handle.isprintable()
+        assert not any(canary in handle for canary in (CANARY, *stage.contract.canaries))
+
+
+@over_http
+@pytest.mark.parametrize("first", ["words", "picture"])
+def test_an_edit_has_the_new_words(stage: Stage, first: str) -> None:
+    if not stage.channel.edits:
+        pytest.skip("this channel can't edit")
+    handle = stage.channel.send(with_picture() if first == "picture" else render(event("started"), lang="ko"))
+    stage.internet.requests.clear()
+    message = render(event("progress", metrics={"val_acc": 0.91}), lang="ko")
+
+    stage.channel.edit(handle, message)
+
+    arrived = "\n".join(stage.contract.read(stage.arrived[-1]))
+    assert stage.channel.escape(message.title) in arrived
+    assert "val_acc" in arrived.replace("\\", "")
+
+
+@over_http
+def test_an_edit_of_what_is_gone_is_given_up_and_the_address_is_not(stage: Stage) -> None:
+    if stage.contract.gone is None:
+        pytest.skip("this channel can't edit, or its service takes an edit of anything")
+    handle = stage.channel.send(render(event("started"), lang="ko"))
+    stage.failing = stage.contract.gone
+
+    with pytest.raises(DeliveryError) as caught:
+        stage.channel.edit(handle, render(event("progress"), lang="ko"))
+
+    assert (caught.value.permanent, caught.value.revoked) == (True, False)
+    assert_readable(caught.value, stage)
+
+
+@over_http
+@pytest.mark.parametrize("failure", ["429", "500", "reset", "refused"])
+def test_an_edit_that_fails_on_the_way_is_tried_again(stage: Stage, failure: str) -> None:
+    if not stage.channel.edits:
+        pytest.skip("this channel can't edit")
+    handle = stage.channel.send(render(event("started"), lang="ko"))
+    stage.failing = HTTP_FAILURES[failure][0] if failure != "refused" else None
+    if failure == "refused":
+        stage.internet.unplug()
+
+    with pytest.raises(DeliveryError) as caught:
+        stage.channel.edit(handle, render(event("progress"), lang="ko"))
+
+    assert not caught.value.permanent
+    assert_readable(caught.value, stage)
+
+
+@over_http
+def test_a_later_message_goes_below_the_first(stage: Stage) -> None:
+    if not stage.channel.threads:
+        pytest.skip("this channel has no threads")
+    message = render(event(), lang="ko")
+    handle = stage.channel.send(message)
+    first = stage.arrived[-1]
+
+    stage.channel.send(dataclasses.replace(message, after=handle))
+
+    assert not stage.contract.below(first)
+    assert stage.contract.below(stage.arrived[-1])
+
+
+@over_http
+def test_a_picture_goes_along_with_its_words(stage: Stage) -> None:
+    if not stage.channel.takes_pictures:
+        pytest.skip("this channel takes no pictures")
+
+    arrived = stage.send(with_picture())
+
+    assert any(PNG in request.body for request in stage.internet.requests)
+    assert "손실 곡선" in "".join(stage.contract.read(arrived))
 
 
 # What can go wrong on the way.
