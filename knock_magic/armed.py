@@ -80,34 +80,34 @@ class Piece:
     """One time that armed code runs; what ``with knock.run(...) as piece`` gives."""
 
     def __init__(self, name: str, asked: Options) -> None:
-        self._run: Optional[Run] = None
-        self._rules: Mapping[str, Any] = {}
+        self.run: Optional[Run] = None
+        self.rules: Mapping[str, Any] = {}
         self._begin(name, asked)
 
     @guarded
     def _begin(self, name: str, asked: Options) -> None:
         door = knocker.current()
         if not door.settings.disable:
-            self._rules = door.rules(asked, min_s=0.0)
-            self._run = begun(door, name, self._rules)
+            self.rules = door.rules(asked, min_s=0.0)
+            self.run = begun(door, name, self.rules)
 
     def progress(self, step: Any, total: Any = None, **metrics: Any) -> None:
         """Say how far this piece is; see `knock.progress`."""
-        if self._run:
-            _report(self._run, self._rules, step, total, metrics)
+        if self.run:
+            tell_progress(self.run, self.rules, step, total, metrics)
 
     @guarded
     def gave(self, value: Any) -> None:
         """The code returned `value`, which is shown if it is one number."""
         metric = as_result(value)
-        if self._run and metric is not None:
-            self._run.note({RESULT: metric})
+        if self.run and metric is not None:
+            self.run.note({RESULT: metric})
 
     @guarded
     def end(self, error: Optional[BaseException]) -> None:
         """It is over, by `error` or well."""
-        if self._run:
-            tell_end(self._run, error, with_source=self._rules["with_source"])
+        if self.run:
+            tell_end(self.run, error, with_source=self.rules["with_source"])
             door = knocker.current()
             if door.cells:
                 door.cells.spoke()
@@ -171,19 +171,24 @@ def script_name() -> str:
 
 @guarded
 def report(step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
-    """Say how far the innermost run of this thread is: a piece, else a cell; nothing where there is none."""
+    """Say how far the innermost run of this thread is; nothing where there is none."""
+    run, rules = here()
+    if run:
+        tell_progress(run, rules, step, total, metrics)
+
+
+def here() -> Tuple[Optional[Run], Mapping[str, Any]]:
+    """The innermost run of this thread with its rules: a piece's, else an armed cell's; no run where there is none."""
     around = _around.get()
     if around:
-        around[-1].progress(step, total, **metrics)
-        return
+        return around[-1].run, around[-1].rules
     door = knocker.present()
     cell = door.cells.innermost() if door and door.cells else None
-    if cell and cell.run:
-        _report(cell.run, cell.rules, step, total, metrics)
+    return (cell.run, cell.rules) if cell else (None, {})
 
 
 @guarded
-def _report(run: Run, rules: Mapping[str, Any], step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
+def tell_progress(run: Run, rules: Mapping[str, Any], step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
     due = "progress" in rules["on"] and run.is_quiet_for(rules.get("every_s") or OFTEN_S)
     few = itertools.islice(metrics.items(), MOST_METRICS)
     run.note({name: as_metric(value) for name, value in few if due or _is_at_hand(value)})
