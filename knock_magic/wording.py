@@ -22,6 +22,17 @@ ICONS = {
     "warning": "⚠️",
 }
 
+# Of an outcome, where a service shows a coloured edge or the like; readable on a light and on a dark ground.
+COLOURS = {
+    "finished": "#2e9e5b",
+    "failed": "#d64545",
+    "died": "#d64545",
+    "interrupted": "#c98a00",
+    "stalled": "#c98a00",
+    "warning": "#c98a00",
+}
+ANY_OTHER_COLOUR = "#8a8a8a"
+
 OUTCOME_WORDS: Words = {
     "en": {
         "finished": "finished",

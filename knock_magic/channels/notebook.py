@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING
 
 from knock_magic.channels.base import Channel
 from knock_magic.template import Message
+from knock_magic.wording import ANY_OTHER_COLOUR, COLOURS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 # One quiet line: no colours of our own, so that it fits a light and a dark page alike.
 _STYLE = "margin:2px 0;padding:2px 8px;border-left:3px solid {colour};font-size:90%;opacity:.85;white-space:pre-line"
-_COLOURS = {
-    "finished": "#2e9e5b",
-    "failed": "#d64545",
-    "died": "#d64545",
-    "interrupted": "#c98a00",
-    "warning": "#c98a00",
-}
 
 
 class Notebook(Channel):
@@ -45,7 +39,7 @@ class Notebook(Channel):
 
 def as_html(message: Message) -> str:
     """`message` as one block of HTML; whatever came from a cell stays text."""
-    style = _STYLE.format(colour=_COLOURS.get(message.event.event, "#8a8a8a"))
+    style = _STYLE.format(colour=COLOURS.get(message.event.event, ANY_OTHER_COLOUR))
     first = html.escape(message.title)
     rest = f"\n<small>{html.escape(message.body)}</small>" if message.body else ""
     return f'<div style="{style}">{first}{rest}</div>'
