@@ -119,7 +119,7 @@ def test_killed_at_random_it_loses_nothing(
     """KNOCK_TEST_KILLS=1000 is the long run. Several kernels share the outbox, as they do in life."""
     monkeypatch.setattr(sidecar, "RESTART_S", (0.0,))
     knockers = [tellers.start() for _ in range(3)]
-    sent: List[str] = []
+    sent = [knocker.send("the first").id for knocker in knockers]  # which has a courier come
     killed = 0
 
     while killed < KILLS:

@@ -6,7 +6,9 @@ import asyncio
 import collections
 import email
 import email.policy
+import gc
 import socket
+import warnings
 from email.message import EmailMessage
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
 
@@ -72,6 +74,12 @@ class MailServer:
 
     def close(self) -> None:
         self._controller.stop(no_assert=True)
+        del self._controller
+        # asyncio leaves the sockets of connections that are open at its loop's end to the garbage collector. It is
+        # called here, and not in some later test, which would be blamed.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def reply(self, command: str, reply: str, times: int = 1) -> None:
         """Reply so to the next `command` (AUTH, MAIL, RCPT, DATA); ``hang`` and ``drop`` are no replies at all."""
