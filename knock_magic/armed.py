@@ -189,6 +189,7 @@ def here() -> Tuple[Optional[Run], Mapping[str, Any]]:
 
 @guarded
 def tell_progress(run: Run, rules: Mapping[str, Any], step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
+    """Keep the latest `metrics` of `run`, and knock with how far it is where its rules want that now."""
     due = "progress" in rules["on"] and run.is_quiet_for(rules.get("every_s") or OFTEN_S)
     few = itertools.islice(metrics.items(), MOST_METRICS)
     run.note({name: as_metric(value) for name, value in few if due or _is_at_hand(value)})
