@@ -143,6 +143,9 @@ class Answer:
 class HttpChannel(Channel):
     """A channel behind HTTP(S)."""
 
+    # What to do once the service does not know the address or key any more.
+    anew: Texts = {"en": "Make a new one and set it", "ko": "새로 발급해서 설정해 주세요"}
+
     def post(self, url: str, **request: Any) -> Answer:
         """Send as `request` does it, and return an answer of 2xx.
 
@@ -222,8 +225,8 @@ class HttpChannel(Channel):
             )
         if status in (401, 403, 404, 410):
             return self.error(
-                f"it no longer accepts this address or key (HTTP {status}{said}). Make a new one and set it.",
-                f"이 주소나 키를 더는 받아 주지 않아요(HTTP {status}{said}). 새로 발급해서 설정해 주세요.",
+                f"it no longer accepts this address or key (HTTP {status}{said}). {self.anew['en']}.",
+                f"이 주소나 키를 더는 받아 주지 않아요(HTTP {status}{said}). {self.anew['ko']}.",
                 permanent=True,
                 revoked=True,
             )
@@ -409,8 +412,15 @@ _SERVICES = {
     "api.powerplatform.com": "Teams",
     "chat.googleapis.com": "Google Chat",
     "api.telegram.org": "Telegram",
-    "wh.jandi.com": "JANDI",
+    "notify-api.line.me": "LINE Notify",
+    "api.line.me": "LINE",
+    "worksmobile.com": "LINE WORKS",
+    "worksapis.com": "LINE WORKS",
+    "jandi.com": "JANDI",
     "dooray.com": "Dooray!",
+    "gov-dooray.com": "Dooray!",
+    "dooray.co.kr": "Dooray!",
+    "gov-dooray.co.kr": "Dooray!",
     "kakaowork.com": "KakaoWork",
     "ntfy.sh": "ntfy",
 }

@@ -7,6 +7,8 @@ from typing import Iterator
 
 import pytest
 
+from knock_magic.channels import dooray
+
 from .stage import Internet
 
 
@@ -22,5 +24,6 @@ def internet(whole_internet: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path
     """Every host there is, and a home for what a channel keeps."""
     whole_internet.reset()
     whole_internet.install(monkeypatch)
+    monkeypatch.setattr(dooray, "APART_S", 0.0)
     monkeypatch.setenv("KNOCK_HOME", str(tmp_path / "knock"))
     return whole_internet
