@@ -92,8 +92,33 @@ class Configuration:
             data[name] = value
 
         self._file.update(change)
+        return list(self._stronger(Knock, [name]))
+
+    def save_channel(self, name: str, values: Mapping[str, Any]) -> Dict[str, Any]:
+        """Keep settings of the channel `name` in the settings file; what wins over the file here, as it is written.
+
+        Raises:
+            SettingsError: the file can't be changed.
+        """
+
+        def change(data: Dict[str, Any]) -> None:
+            section: Any = data
+            for key in ("channels", name):
+                section = section.setdefault(key, {})
+                if not isinstance(section, dict):
+                    raise SettingsError(
+                        f"{self.file_name}: {key} must be an object: {{..}}.",
+                        f"{self.file_name}: {key} 값은 {{..}}로 감싼 객체여야 해요.",
+                    )
+            section.update(values)
+
+        self._file.update(change)
+        return self._stronger(channels.find(name), values)
+
+    def _stronger(self, settings: Type[Settings], names: Iterable[str]) -> Dict[str, Any]:
+        """What sets one of `names` and wins over the file: how it is written there, and its value."""
         without_file = dataclasses.replace(self.sources, file={})
-        return [written for each, written, _ in Knock.written(without_file) if each == name]
+        return {written: value for name, written, value in settings.written(without_file) if name in names}
 
     # Reading.
 

@@ -127,13 +127,21 @@ class Knocker:
 
     def use(self, names: Sequence[str]) -> None:
         """Knock on `names` from here on; raises `KnockError`, and changes nothing, if one can't be used."""
-        self._refused.difference_update(names)
-        self._aside.difference_update(names)  # a new address is another one; the courier tells if it is still the old
-        self.configuration.refresh(names)
+        self._read_again(names)
         for name in names:
             self.ready(name)
         self.settings.to = list(dict.fromkeys(names))
         self.announce()
+
+    def reread(self, name: str) -> None:
+        """Go by what is set for the channel `name` now: something of it has just been saved."""
+        self._read_again([name])
+        self.announce()
+
+    def _read_again(self, names: Sequence[str]) -> None:
+        self._refused.difference_update(names)
+        self._aside.difference_update(names)  # a new address is another one; the courier tells if it is still the old
+        self.configuration.refresh(names)
 
     def auto(self, seconds: Optional[float]) -> None:
         """Knock for every cell that ran at least `seconds`; None: only when asked."""

@@ -36,14 +36,14 @@ FLOORS = (
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
     # messages
-    ("template", "own_templates", "outline", "letter", "trust", "smtp"),
+    ("template", "own_templates", "outline", "letter", "trust", "smtp", "kakao_codes"),
     # channels
     ("channels.base", "channels", "channels.*"),
     # the road from the kernel to a channel
     ("retry", "noise", "death", "launch", "watch", "slate", "outbox", "store", "history"),
     ("delivery", "dispatch", "courier", "sidecar"),
     # the door
-    ("options", "configuration", "knocker"),
+    ("options", "configuration", "knocker", "kakao_login"),
     # what watches and measures
     ("head", "watcher", "armed", "messages"),
     # what people touch

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -20,47 +19,8 @@ from knock_magic.event import Event
 from knock_magic.settings import Secret
 from knock_magic.template import Message, render
 
+from .far_kakao import KEY, LASTS, Service, refused
 from .stage import CANARY, Answer, Contract, Internet, Request
-
-KEY = "0123456789abcdef0123456789abcdef"
-LASTS = 21_599
-
-
-class Service:
-    """Kakao as far as we use it: it renews tokens, rotates refresh tokens when told so, and takes notes."""
-
-    def __init__(self, refresh_token: str = f"{CANARY}-refresh-0") -> None:
-        self.refresh_token = refresh_token
-        self.access_token = ""
-        self.renewals = 0
-        self.rotating = False
-        self.notes: List[Dict[str, Any]] = []
-        self.failures: List[Answer] = []
-        self._busy = threading.Lock()
-
-    def __call__(self, request: Request) -> Answer:
-        with self._busy:
-            return self._token(request.form) if request.path == "/oauth/token" else self._note(request)
-
-    def _token(self, form: Dict[str, str]) -> Answer:
-        if form.get("refresh_token") != self.refresh_token:
-            return Answer(400, {"error": "invalid_grant", "error_description": "expired", "error_code": "KOE322"})
-        assert (form["grant_type"], form["client_id"]) == ("refresh_token", KEY)
-        self.renewals += 1
-        self.access_token = f"{CANARY}-access-{self.renewals}"
-        answer = {"token_type": "bearer", "access_token": self.access_token, "expires_in": LASTS}
-        if self.rotating:
-            self.refresh_token = f"{CANARY}-refresh-{self.renewals}"
-            answer.update(refresh_token=self.refresh_token, refresh_token_expires_in=5_183_999)
-        return Answer(200, answer)
-
-    def _note(self, request: Request) -> Answer:
-        if self.failures:
-            return self.failures.pop(0)
-        if request.headers["Authorization"] != f"Bearer {self.access_token}":
-            return Answer(401, {"msg": "this access token does not exist", "code": -401})
-        self.notes.append(json.loads(request.form["template_object"]))
-        return Answer(200, {"result_code": 0})
 
 
 def is_note(request: Request) -> bool:
@@ -76,10 +36,6 @@ def alive(request: Request) -> List[str]:
     note = note_of(request)
     plain = {"object_type": "text", "text": note["text"], "link": note["link"], "button_title": note["button_title"]}
     return [] if note == plain and set(note["link"].values()) == {kakao.ANY_LINK} else [str(note)]
-
-
-def refused(code: int) -> Answer:
-    return Answer(400, {"msg": "no", "code": code})
 
 
 CONTRACT = Contract(
@@ -247,7 +203,7 @@ def test_what_is_kept_is_its_owner_s_alone(service: Service) -> None:
     if os.name == "posix":
         assert vault().stat().st_mode & 0o777 == 0o600
         assert vault().parent.stat().st_mode & 0o777 == 0o700
-    assert f"{CANARY}-access-1" in vault().read_text()
+    assert f"{CANARY}-access-0-1" in vault().read_text()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have no such modes here")

@@ -10,9 +10,9 @@ from typing import Callable, Dict
 import pytest
 from conftest import Home, poll
 
+from .far_kakao import KEY, Service
 from .stage import CANARY, Answer, Internet
 from .test_base import Proxy, proxy  # noqa: F401 - a fixture
-from .test_kakao import KEY, Service
 from .test_slack import HOOK
 
 
