@@ -62,6 +62,9 @@ class Channel(Settings):
     # The most that one message holds, in `unit`; None where that is more than a knock ever has.
     limit: Optional[int] = None
     unit = "characters"  # one of `fitting.UNITS`
+    # The signs behind which a service that makes links of plain words sees a mention, a tag or a command;
+    # "" where a service leaves plain words alone. `escape` breaks all of these up.
+    signs = ""
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`, or raise `DeliveryError`.
@@ -87,20 +90,37 @@ class Channel(Settings):
 
     def escape(self, text: str) -> str:
         """`text` written so that nothing in it comes alive in this service; longer than it, maybe."""
-        return text
+        return _inert(text, self.signs) if self.signs else text
 
     def fit(self, message: Message) -> str:
         """The text of `message`, not escaped yet, cut to this channel's limit."""
         return fit(message, self.limit, self.measure) or NAMELESS
 
+    def fitted(self, message: Message, limit: Optional[int] = None) -> Message:
+        """`message` with its text cut to `limit`, else to this channel's."""
+        text = fit(message, limit or self.limit, self.measure) or NAMELESS
+        title, _, body = text.partition("\n")
+        return dataclasses.replace(message, title=title, body=body)
+
     def measure(self, text: str) -> int:
-        """How much of the limit `text` takes."""
-        return fitting.UNITS[self.unit](self.escape(text))
+        """How much of the limit `text` takes at most; it adds up over characters."""
+        unit = fitting.UNITS[self.unit]
+        # What `_inert` puts in depends on what follows, so each place where it might is counted.
+        places = sum(map(text.count, {*self.signs, "/", "."})) if self.signs else 0
+        return unit(self.escape(text)) + places * unit(_ZERO_WIDTH_SPACE)
 
     def hide(self, text: str, *more: str) -> str:
         """`text` without this channel's secrets, and without `more` of them, however a server writes them."""
         own = [getattr(self, name) for name, trait in self.fields().items() if isinstance(trait, Secret)]
         return Redactor({}, lambda: [*filter(None, own), *more]).text(text)
+
+
+_ZERO_WIDTH_SPACE = "\u200b"
+
+
+def _inert(text: str, signs: str) -> str:
+    """`text` with something invisible behind each of `signs`, in addresses and in the names of hosts."""
+    return re.sub(rf"(?<=[{re.escape(signs)}])(?=\S)|(?<=:/)(?=/)|(?<=\.)(?=[^\W\d_])", _ZERO_WIDTH_SPACE, text)
 
 
 def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str:
@@ -234,13 +254,13 @@ class HttpChannel(Channel):
             return self.error(
                 f"it asks to slow down (HTTP 429{said}).",
                 f"너무 자주 보내서 잠시 기다려야 해요(HTTP 429{said}).",
-                retry_after=retry_after(answer.headers),
+                retry_after=self.wait(answer),
             )
         if status >= 500:
             return self.error(
                 f"it has trouble of its own (HTTP {status}{said}).",
                 f"서버에 문제가 있어요(HTTP {status}{said}).",
-                retry_after=retry_after(answer.headers),
+                retry_after=self.wait(answer),
                 maybe_sent=True,  # the part that failed may be the one after the message went on
             )
         return self.error(
@@ -249,6 +269,10 @@ class HttpChannel(Channel):
             permanent=status not in (408, 425),
             maybe_sent=status < 300,
         )
+
+    def wait(self, answer: Answer) -> Optional[float]:
+        """Seconds that `answer` asks to wait, if it does; some services say so in the body."""
+        return retry_after(answer.headers)
 
     def said(self, answer: Answer, *secrets: str) -> str:
         """The beginning of the server's own words, to follow a number: enough to understand, too little to flood."""
