@@ -7,11 +7,12 @@ choose a channel or a template. In between, and so in every hook, only what was 
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set, Tuple, Type
 
 from traitlets import Bool, List as ListTrait, Unicode
 
-from knock_magic import channels, folders, language, own_templates
+from knock_magic import channels, folders, language, own_templates, plugins
 from knock_magic.channels.base import Channel
 from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
 from knock_magic.notebook_secrets import NotebookSecrets
@@ -42,7 +43,7 @@ class Knock(Settings):
 
     @classmethod
     def unknown(cls, name: str, written: str) -> SettingsError:
-        if name not in channels.names():
+        if not channels.is_one(name):
             return super().unknown(name, written)
         return SettingsError(
             f'{written} belongs under "channels": {{"channels": {{"{name}": {{..}}}}}}. It is ignored.',
@@ -62,7 +63,10 @@ class Configuration:
         self._say = say
         self._said: Set[str] = set()
         self._secrets = NotebookSecrets()
-        self._file = SettingsFile(folders.settings_folder(sources.environ))
+        folder = folders.settings_folder(sources.environ)
+        self._file = SettingsFile(folder)
+        self.own_channels = os.path.join(folder, plugins.FOLDER)
+        channels.look_in(self.own_channels)
         self._channels: Dict[str, Channel] = {}
         self.sources = dataclasses.replace(sources, file_name=self._file.shown, secrets=self._secrets.values)
         self.templates: Dict[str, Own] = {}
@@ -124,6 +128,7 @@ class Configuration:
 
     def refresh(self, names: Sequence[str] = ()) -> None:
         """Read the own templates, and the settings of the channels `names`, once more from all sources."""
+        channels.look_again()
         problems = self._read_file()
         for name in names:
             self._channels.pop(name, None)
@@ -134,7 +139,7 @@ class Configuration:
         data, problems = self._file.read()
         self.sources = dataclasses.replace(self.sources, file=data)
         self.templates, wrong = own_templates.read(data.get("templates", {}), self.file_name)
-        strays = [name for name in data.get("channels", {}) if name not in channels.names()]
+        strays = [name for name in data.get("channels", {}) if not channels.is_one(name)]
         return [*problems, *wrong, *(_no_channel(f"{self.file_name}: channels.{plain(name)}", name) for name in strays)]
 
     def _ask_at_the_start(self) -> List[SettingsError]:
@@ -147,8 +152,15 @@ class Configuration:
                 self.general, _ = read_general(self.sources)
         if problems:
             return problems
-        known = [name for name in self.general.to or self.mentioned() if name in channels.names()]
-        return self._secrets.fetch(variable for name in known for variable in self._unset(channels.find(name)))
+        known = [name for name in self.general.to or self.mentioned() if channels.is_one(name)]
+        return self._secrets.fetch(variable for name in known for variable in self._variables(name))
+
+    def _variables(self, name: str) -> List[str]:
+        """Those of the channel `name` to ask for; none where it can't be used, which is said once it is to be."""
+        try:
+            return self._unset(channels.find(name))
+        except KnockError:
+            return []
 
     def _unset(self, settings: Type[Settings]) -> List[str]:
         """The variables of `settings` that neither the environment nor IPython's config sets, which are stronger."""
@@ -185,7 +197,7 @@ class Configuration:
         in_config = {str(section).lower() for section in self.sources.config}
         return [
             name
-            for name in channels.names()
+            for name in channels.near()
             if in_file.get(name) or name in in_environment or name.replace("_", "") in in_config
         ]
 
@@ -249,7 +261,13 @@ def owner_of(variable: str) -> str:
     if not variable.startswith(PREFIX):  # nearly all of them, and all are asked about with each knock
         return ""
     rest = variable[len(PREFIX) :].lower()
-    return max((name for name in channels.names() if rest.startswith(f"{name}_")), key=len, default="")
+    if "_" not in rest:
+        return ""
+    return _longest_before(rest, channels.near()) or _longest_before(rest, channels.names())
+
+
+def _longest_before(rest: str, names: Iterable[str]) -> str:
+    return max((name for name in names if rest.startswith(f"{name}_")), key=len, default="")
 
 
 def strays_of(channel: Channel, environ: Mapping[str, str]) -> List[SettingsError]:

@@ -352,7 +352,7 @@ class Courier:
             items = [item for row in rows for item in self._claim(row, now)]
             if items:
                 try:
-                    self._dispatch.send(items, self._hello["sys_path"])
+                    self._dispatch.send(items, self._hello["sys_path"], self._hello.get("own_channels", ""))
                 except RuntimeError:  # no thread either: nothing was sent
                     for item in items:
                         self._do("untried", item["knock"], item["channel"], now + retry.LONGEST_S)

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 
 from knock_magic import language
 from knock_magic.cleaning import one_line
-from knock_magic.errors import DeliveryError
+from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import Event
 from knock_magic.template import STANDARD, render
 
@@ -41,6 +41,9 @@ def main(arguments: List[str]) -> None:
             sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n")
             sys.stdout.buffer.flush()
 
+    from knock_magic import channels  # not before the kernel's path is there: traitlets may be found by it alone
+
+    channels.look_in(job["own_channels"])
     send_all(job["items"], tell, settled.wait)
 
 
@@ -114,7 +117,7 @@ def _send_in_turn(
 
 def send(item: Mapping[str, Any]) -> Result:
     """Send one item and say what became of it; it never raises."""
-    from knock_magic import channels  # not before `main` has the kernel's path: traitlets may be found by it alone
+    from knock_magic import channels  # late, for the same reason as in `main`
 
     result: Result = {"knock": item["knock"], "channel": item["channel"], "ok": True}
     try:
@@ -130,6 +133,15 @@ def send(item: Mapping[str, Any]) -> Result:
             retry_after=error.retry_after,
             maybe_sent=error.maybe_sent,
             revoked=error.revoked,
+        )
+    except SettingsError as error:  # someone's own channel that can't be used: its file may be half written, or gone
+        result.update(
+            ok=False,
+            reason=language.pick(error.texts, item["lang"]),
+            permanent=False,
+            retry_after=None,
+            maybe_sent=False,
+            revoked=False,
         )
     except Exception as error:
         # A fault in a channel of ours or someone's own: its text may show a secret, its type can't.

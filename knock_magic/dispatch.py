@@ -68,8 +68,10 @@ class Dispatch:
             return None
         return min(flight.deadline for flight in self._flights.values()) - time.monotonic()
 
-    def send(self, items: List[Item], sys_path: List[str]) -> None:
+    def send(self, items: List[Item], sys_path: List[str], own_channels: str = "") -> None:
         """Start a delivery of `items`; in this process where no other can be started.
+
+        Channels of other people's making are found by the kernel's `sys_path`, and in the folder `own_channels`.
 
         Raises:
             RuntimeError: not even a thread can be.
@@ -84,7 +86,9 @@ class Dispatch:
         if process is None:
             work, arguments = self._send_here, (number, items)
         else:
-            job = _encoded({"sys_path": sys_path, "items": items, "deadline_s": self._deadline_s})
+            job = _encoded(
+                {"sys_path": sys_path, "own_channels": own_channels, "items": items, "deadline_s": self._deadline_s}
+            )
             work, arguments = self._attend, (number, process, job)  # type: ignore[assignment]
         try:
             threading.Thread(target=work, args=arguments, daemon=True).start()

@@ -100,6 +100,7 @@ def _error(texts: Texts) -> OSError:
 # What is wrong with a file, and how to mend it, in each language.
 _LINK = ("is a link", "링크예요", "replace it by the file itself", "파일 자체로 바꿔 주세요")
 _NO_FILE = ("is no file", "파일이 아니에요", "replace it by a file", "파일로 바꿔 주세요")
+_NO_FOLDER = ("is no folder", "폴더가 아니에요", "replace it by a folder", "폴더로 바꿔 주세요")
 _FOREIGN = (
     "belongs to another user",
     "다른 사용자의 것이에요",
@@ -108,7 +109,21 @@ _FOREIGN = (
 )
 
 
-def refusal(path: str, status: os.stat_result) -> Optional[Texts]:
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def folder_refusal(folder: str, status: os.stat_result) -> Optional[Texts]:
+    """Why what stands in `folder` of this `status` must not be used; None where only we can have put it there."""
+    if not stat.S_ISDIR(status.st_mode):
+        return refused(folder, *_NO_FOLDER)
+    if sys.platform == "win32":
+        return None
+    if status.st_uid != os.geteuid():
+        return refused(folder, *_FOREIGN)
+    return _changeable(folder, status) if status.st_mode & _OTHERS_WRITE else None
+
+
+def refusal(path: str, status: os.stat_result, *, others_may_read: bool = False) -> Optional[Texts]:
     """Why the file `path` of this `status` must not be used; None where it is its owner's alone, and we are the owner."""
     if stat.S_ISLNK(status.st_mode):
         return refused(path, *_LINK)
@@ -118,6 +133,8 @@ def refusal(path: str, status: os.stat_result) -> Optional[Texts]:
         return None
     if status.st_uid != os.geteuid():
         return refused(path, *_FOREIGN)
+    if others_may_read:
+        return _changeable(path, status) if status.st_mode & _OTHERS_WRITE else None
     if status.st_mode & 0o077:
         mode, mend = f"{stat.S_IMODE(status.st_mode):04o}", f"chmod 600 {shown(path)}"
         return refused(
@@ -128,6 +145,17 @@ def refusal(path: str, status: os.stat_result) -> Optional[Texts]:
             f"이 명령으로 닫아 주세요: {mend}",
         )
     return None
+
+
+def _changeable(path: str, status: os.stat_result) -> Texts:
+    mode, mend = f"{stat.S_IMODE(status.st_mode):04o}", f"chmod go-w {shown(path)}"
+    return refused(
+        path,
+        f"can be changed by others (mode {mode})",
+        f"다른 사용자가 바꿀 수 있어요(권한 {mode})",
+        f"close it with: {mend}",
+        f"이 명령으로 닫아 주세요: {mend}",
+    )
 
 
 def refused(path: str, en: str, ko: str, mend_en: str, mend_ko: str) -> Texts:

@@ -320,6 +320,7 @@ class Knocker:
             "mute": self.mute_path,
             "secrets": self.configuration.secrets(),  # a cell that dies is named by who outlives it
             "sys_path": sys_path,
+            "own_channels": self.configuration.own_channels,
             "lang": language.current(),
             "event": event.to_json(),
         }

@@ -136,7 +136,8 @@ def _once(read: Callable[[str], object]) -> Callable[[List[str]], object]:
 def _channels(text: str) -> Tuple[str, ...]:
     names = _words(text)
     for name in names:
-        channels.find(name)
+        if not channels.is_one(name):
+            raise channels.unknown(name)
     return names
 
 

@@ -32,8 +32,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-def read(path: str) -> bytes:
-    """What the file holds.
+def read(path: str, *, others_may_read: bool = False) -> bytes:
+    """What the file holds; with `others_may_read`, one that others can read is good too, if they can't change it.
 
     Raises:
         FileNotFoundError: there is none.
@@ -45,11 +45,11 @@ def read(path: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError:
-        _check(path, os.lstat(path))
+        _check(path, os.lstat(path), others_may_read)
         raise
     try:
         # Where links can't be kept from being followed, the name itself is looked at.
-        _check(path, os.fstat(fd) if hasattr(os, "O_NOFOLLOW") else os.lstat(path))
+        _check(path, os.fstat(fd) if hasattr(os, "O_NOFOLLOW") else os.lstat(path), others_may_read)
     except SettingsError:
         os.close(fd)
         raise
@@ -60,8 +60,15 @@ def read(path: str) -> bytes:
     return data
 
 
-def _check(path: str, status: os.stat_result) -> None:
-    texts = folders.refusal(path, status)
+def refuse_folder(folder: str) -> None:
+    """Raise `SettingsError` where somebody else may have put something into `folder`; the text says how to mend it."""
+    texts = folders.folder_refusal(folder, os.lstat(folder))
+    if texts:
+        raise SettingsError(**texts)
+
+
+def _check(path: str, status: os.stat_result, others_may_read: bool) -> None:
+    texts = folders.refusal(path, status, others_may_read=others_may_read)
     if texts:
         raise SettingsError(**texts)
 

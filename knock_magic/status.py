@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List
 
-from knock_magic import channels, death, mute, outbox
+from knock_magic import channels, death, folders, mute, outbox
 from knock_magic.durations import say_duration
+from knock_magic.errors import KnockError
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.language import current, pick
@@ -141,7 +142,11 @@ def channel_lines(knocker: Knocker) -> List[str]:
     """Every channel with its state and its settings."""
     lines = []
     for name in channels.names():
-        channel = knocker.channel(name)
+        try:
+            channel = knocker.channel(name)
+        except KnockError as problem:  # someone else's, and broken
+            lines.append(f"{name}: {problem}")
+            continue
         missing = channel.missing()
         state = (
             pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
@@ -150,4 +155,9 @@ def channel_lines(knocker: Knocker) -> List[str]:
         for trait_name, trait in channel.fields().items():
             needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
             lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
-    return lines
+    folder = folders.shown(knocker.configuration.own_channels)
+    texts = {
+        "en": f"A channel of your own is one file in {folder}.",
+        "ko": f"직접 만든 채널은 {folder} 폴더에 파일 하나로 두면 돼요.",
+    }
+    return [*lines, pick(texts)]

@@ -38,7 +38,7 @@ FLOORS = (
     # messages
     ("template", "own_templates", "outline", "letter", "trust", "smtp", "kakao_codes"),
     # channels
-    ("channels.base", "channels", "channels.*"),
+    ("channels.base", "plugins", "channels", "channels.*"),
     # the road from the kernel to a channel
     ("retry", "noise", "death", "launch", "watch", "slate", "outbox", "store", "history"),
     ("delivery", "dispatch", "courier", "sidecar"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -24,7 +26,7 @@ BEGIN, END = "<!-- channels: begin -->\n", "<!-- channels: end -->"
 def table(lang: str) -> str:
     """The channels' table, from the traits."""
     rows = [HEADS[lang], "|---|---|"]
-    for name in channels.names():
+    for name in channels.own():
         channel = channels.find(name)
         settings = [
             f"`{channel.env_name(trait)}` {label_of(found, lang).rstrip('.')}"
@@ -51,7 +53,7 @@ def test_the_table_of_channels_is_that_of_the_code(page: str) -> None:
 
 
 def blocks(page: str, kind: str) -> List[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8").replace("~/.config/knock_magic", "$KNOCK_HOME")
     return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -60,10 +62,43 @@ def environ(home: Path) -> Dict[str, str]:
     return {**clean, "KNOCK_HOME": str(home), "IPYTHONDIR": str(home / "ipython")}
 
 
+class Lamp(http.server.ThreadingHTTPServer):
+    """What the README's own channel speaks to."""
+
+    def __init__(self) -> None:
+        lamp, self.told = self, []  # type: ignore[var-annotated]
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                lamp.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/on"
+
+
+@pytest.fixture
+def lamp() -> Iterator[Lamp]:
+    lamp = Lamp()
+    thread = threading.Thread(target=lamp.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield lamp
+    lamp.shutdown()
+    thread.join()
+    lamp.server_close()
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_its_cells_run(page: str, tmp_path: Path) -> None:
+def test_its_cells_run(page: str, tmp_path: Path, lamp: Lamp) -> None:
     """In one shell, one after the other, as a reader types them."""
-    cells = ["def train(model): pass\ndef evaluate(model): return 0.913\nmodel = None", *blocks(page, "python")]
+    cells = [
+        "from os import environ; KNOCK_HOME = environ['KNOCK_HOME']\ndef train(model): pass\ndef evaluate(model): return 0.913\nmodel = None",
+        *blocks(page, "python"),
+    ]
     code = (
         "import sys, json\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
@@ -72,19 +107,22 @@ def test_its_cells_run(page: str, tmp_path: Path) -> None:
         "    shell.run_cell(cell, store_history=True).raise_error()\n"
     )
 
+    settings = {"KNOCK_LANG": PAGES[page], "KNOCK_DESK_LAMP_URL": lamp.url}
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps(cells),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**environ(tmp_path), "KNOCK_LANG": PAGES[page], "PYTHONIOENCODING": "utf-8"},
+        env={**environ(tmp_path), **settings, "PYTHONIOENCODING": "utf-8"},
         timeout=60,
     )
 
     assert done.returncode == 0, done.stderr
     assert "resnet" in done.stdout
     assert "acc 0.913" in done.stdout
+    assert any(word in done.stdout for word in ("desk_lamp: arrived", "desk_lamp: 도착했어요")), done.stdout
+    assert [list(each) for each in lamp.told] == [["text"]]
 
 
 @pytest.mark.parametrize("page", PAGES)
