@@ -1,0 +1,1 @@
+"""Real browsers on real notebook servers; see `fronts.py` for how a test drives them."""
