@@ -35,6 +35,7 @@ DYING_S = 5.0  # between closing its pipes and being dead, a process needs milli
 TICK_S = 60.0
 CLOCK_SET_S = 2.0  # a wall clock that steps back by more was set
 HISTORY_S = 180 * 86400.0
+HANDLES_S = 2 * 86400.0  # after the last word of a run; longer than any knock is tried
 CELL = "cell "
 
 REASONS = {
@@ -170,6 +171,7 @@ class Courier:
         self._store.adopt(death.is_gone)
         now = time.time()
         self._do("forget_before", now - HISTORY_S)
+        self._do("forget_handles_before", now - HANDLES_S)
         self._do("wait_until_at_most", now + retry.LONGEST_ASKED_S)
         self._go_on_with_notes()
         self._tell_of_the_lost()
@@ -349,7 +351,7 @@ class Courier:
         while self._store and not self._dispatch.is_full:
             now = time.time()
             rows = self._do("due", self._name, now, BATCH, self._dispatch.busy())
-            items = [item for row in rows for item in self._claim(row, now)]
+            items = self._items(rows, now)
             if items:
                 try:
                     self._dispatch.send(items, self._hello["sys_path"], self._hello.get("own_channels", ""))
@@ -358,6 +360,14 @@ class Courier:
                         self._do("untried", item["knock"], item["channel"], now + retry.LONGEST_S)
             if len(rows) < BATCH:
                 return
+
+    def _items(self, rows: List[Line], now: float) -> List[Line]:
+        """The items of a delivery's job. Of one run one at a time to each address: the next may hang on its handle."""
+        items: Dict[Tuple[str, str], List[Line]] = {}
+        for row in rows:
+            key = (row["run"], row["fingerprint"])
+            items[key] = items.get(key) or self._claim(row, now)
+        return [item for found in items.values() for item in found]
 
     def _claim(self, row: Line, now: float) -> List[Line]:
         """The row as an item of a delivery's job, if it is still ours to send; else nothing."""
@@ -380,10 +390,14 @@ class Courier:
             return []
         if fingerprint not in self._settings:
             return []
-        if row["grouping"] and row["attempts"] == 0:
+        if noise.is_live(row["grouping"]):
+            if self._do("is_overtaken", row, now):
+                return []
+        elif row["grouping"] and row["attempts"] == 0:
             row = self._do("merge", row, now, noise.speaker)
             knock = row["knock"]
         attempts = row["attempts"] + 1
+        handles = self._do("handles", row["run"], channel, fingerprint)
         item = {
             "knock": knock,
             "channel": channel,
@@ -392,6 +406,8 @@ class Courier:
             "event": dict(spoken(row), maybe_sent=bool(row["maybe_sent"])),
             "attempts": attempts,
             "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
+            "after": handles["first"],
+            "live": handles["live"] if noise.is_live(row["grouping"]) else None,
             **json.loads(row["rules"]),
         }
         return [item] if self._do("claim", knock, channel, self._name, now, LEASE_S) else []
@@ -414,6 +430,7 @@ class Courier:
     def _settle(self, result: Line) -> None:
         """Write down what became of one item, and tell the kernel."""
         knock, channel, now = result["knock"], result["channel"], time.time()
+        handle, lost = result.pop("handle", None), result.pop("lost", None)
         facts = self._do("facts", knock, channel)
         if facts is None:  # it was left behind in an outbox that broke
             return
@@ -423,9 +440,8 @@ class Courier:
         if result["ok"]:
             self._failures.pop(facts["fingerprint"], None)
             self._out_of_order.pop(facts["fingerprint"], None)
-            self._do(
-                "done", knock, channel, now, retry.late(facts["happened_at"], facts["next_at"], now, facts["attempts"])
-            )
+            late_s = retry.late(facts["happened_at"], facts["next_at"], now, facts["attempts"])
+            self._do("done", knock, channel, now, late_s, handle, lost or "")
             self._do("take_back", facts["fingerprint"])
         elif result["permanent"]:
             self._do("give_up", knock, channel, now, result["reason"])

@@ -7,6 +7,7 @@ succeeded by another, which sends again what was not written down as sent; so no
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -18,7 +19,11 @@ from knock_magic import language
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import Event
-from knock_magic.template import STANDARD, render
+from knock_magic.template import STANDARD, Message, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from knock_magic.channels.base import Channel
 
 Result = Dict[str, Any]
 
@@ -124,7 +129,9 @@ def send(item: Mapping[str, Any]) -> Result:
         channel_class = channels.find(item["channel"])
         channel = channel_class(**item["settings"])
         event, template = Event.from_json(item["event"]), item.get("template") or STANDARD
-        channel.send(render(event, template, lang=item["lang"], late_s=item["late_s"]))
+        if item.get("live") and channel.edits:
+            event = dataclasses.replace(event, maybe_sent=False)  # to edit it twice makes no second message
+        result.update(_deliver(channel, render(event, template, lang=item["lang"], late_s=item["late_s"]), item))
     except DeliveryError as error:
         result.update(
             ok=False,
@@ -148,3 +155,41 @@ def send(item: Mapping[str, Any]) -> Result:
         reason = one_line(f"{item['channel']}: {type(error).__name__} in its send()", 200)
         result.update(ok=False, reason=reason, permanent=False, retry_after=None, maybe_sent=True, revoked=False)
     return result
+
+
+def _deliver(channel: Channel, message: Message, item: Mapping[str, Any]) -> Result:
+    """Have the run's live message say it, or send a new one below its first; its ``handle``, and one that is ``lost``.
+
+    Raises:
+        DeliveryError: it did not arrive.
+    """
+    live, lost = item.get("live") if channel.edits else None, None
+    after = item.get("after") if channel.threads else None
+    if live:
+        try:
+            channel.edit(live, message)
+            return {}
+        except DeliveryError as error:
+            if not _is_about_the_message(error):
+                raise
+        lost = live
+    if after and after != lost:
+        try:
+            return {"handle": _handle(channel.send(dataclasses.replace(message, after=after))), "lost": lost}
+        except DeliveryError as error:
+            if not _is_about_the_message(error):
+                raise
+        lost = after
+    return {"handle": _handle(channel.send(message)), "lost": lost}
+
+
+def _is_about_the_message(error: DeliveryError) -> bool:
+    """Whether the earlier message may be what it was refused for: it is not there any more, or too old."""
+    return error.permanent and not error.revoked
+
+
+def _handle(given: Any) -> Optional[str]:
+    """What a channel, maybe someone's own, gave as a handle, if it can be kept as one."""
+    from knock_magic.channels.base import LONGEST_HANDLE
+
+    return given if isinstance(given, str) and 0 < len(given) <= LONGEST_HANDLE else None

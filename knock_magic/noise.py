@@ -20,6 +20,7 @@ BATCH_LONGEST_S = 300.0  # then what ended is told, though the batch goes on
 
 MOST_NAMES = 5
 
+_LIVE = "live "
 _NEVER_HELD = ("message", "test", "warning")
 
 
@@ -45,6 +46,8 @@ class Noise:
         kind = event["event"]
         if kind in _NEVER_HELD:
             return "", now
+        if kind == "progress" and not event.get("note"):  # with a note it is news: it is going again
+            return live(event["run"]), now
         if rules.get("rank") is not None and kind in ("failed", "died"):
             return f"rank {rules.get('job')}", now + RANKS_WAIT_S
         if kind == "failed":
@@ -76,6 +79,16 @@ class Noise:
             return f"flood {self._kernel}", self._recent[0] + WINDOW_S
         self._recent.append(now)
         return "", now
+
+
+def live(run: str) -> str:
+    """The grouping of a run's progress, of which only the newest is worth sending."""
+    return f"{_LIVE}{run}"
+
+
+def is_live(grouping: str) -> bool:
+    """Whether it is some run's progress that is grouped so."""
+    return grouping.startswith(_LIVE)
 
 
 def goes_on(grouping: str, waited_s: float, cells_run: bool) -> bool:

@@ -5,6 +5,9 @@ A knock is one event; a delivery is that knock on its way to one channel. A deli
 What is sending when its courier dies is due again when the lease ends. A knock's body goes once all its
 deliveries have ended; its facts stay as the history. Times are seconds since the epoch.
 
+By its handles a run's message is found again: the `first` one, which a thread hangs on, and the `live` one, which is
+edited. Of a run's progress only the newest matters, so what waits of it goes with what comes after it.
+
 A later version may add tables, and columns with a default; it never renames or removes one, so an older
 courier beside it goes on working. Hence every INSERT names its columns.
 """
@@ -16,7 +19,8 @@ import os
 import sqlite3
 import time
 
-from knock_magic import folders
+from knock_magic import folders, noise
+from knock_magic.rules import ENDINGS, OUTCOMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     File = Tuple[int, int]
     Speaker = Callable[[List[Row]], Tuple[int, Row]]
 
-VERSION = 1
+VERSION = 2
 FILE = "outbox.db"
 BUSY_MS = 5000
 POLL_S = 0.01
@@ -56,6 +60,7 @@ CREATE TABLE IF NOT EXISTS knocks (
     body TEXT
 );
 CREATE INDEX IF NOT EXISTS knocks_by_time ON knocks (happened_at);
+CREATE INDEX IF NOT EXISTS knocks_by_run ON knocks (run);
 CREATE TABLE IF NOT EXISTS deliveries (
     knock TEXT NOT NULL REFERENCES knocks (id),
     channel TEXT NOT NULL,
@@ -82,6 +87,15 @@ CREATE TABLE IF NOT EXISTS open_runs (
     line TEXT NOT NULL,
     addresses TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS handles (
+    run TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    first TEXT NOT NULL,
+    live TEXT,
+    told_at REAL NOT NULL,
+    PRIMARY KEY (run, channel, fingerprint)
+);
 CREATE TABLE IF NOT EXISTS pauses (
     fingerprint TEXT PRIMARY KEY,
     until REAL NOT NULL
@@ -95,6 +109,7 @@ CREATE TABLE IF NOT EXISTS aside (
 """
 
 _WAITS = "state IN ('due', 'sending')"
+_QUOTED_ENDINGS = ", ".join(f"'{each}'" for each in sorted(ENDINGS))
 
 
 def path_in(state_folder: str) -> str:
@@ -176,7 +191,8 @@ class Outbox:
     ) -> bool:
         """Keep `event`, due at `next_at` (else now) at each (channel, fingerprint); False if it was here already.
 
-        What shares a `grouping` and waits at the same address is told by one message.
+        What shares a `grouping` and waits at the same address is told by one message. Progress of the run that still
+        waits is told by it too, if `event` is newer progress or the run's end.
         """
         addresses = list(addresses)
         error = event.get("error") or {}
@@ -210,6 +226,49 @@ class Outbox:
                     for address in addresses
                 ],
             )
+            if noise.is_live(grouping) or event["event"] in ENDINGS:
+                for address in addresses:
+                    self._overtake(event["run"], event["id"], address, now)
+        return True
+
+    def _overtake(self, run: str, newer: str, address: Tuple[str, str], now: float) -> None:
+        waiting = self._db.execute(
+            "SELECT d.knock, d.channel, d.speaks_for, k.body FROM knocks k JOIN deliveries d ON d.knock = k.id "
+            "WHERE k.run = ? AND d.grouping = ? AND k.id <> ? AND d.channel = ? AND d.fingerprint = ? "
+            "AND d.state = 'due' ORDER BY d.rowid DESC",
+            (run, noise.live(run), newer, *address),
+        ).fetchall()
+        for row in waiting:
+            self._hand_on(dict(row), newer, now)
+
+    def _hand_on(self, row: Row, newer: str, now: float) -> None:
+        """The progress in `row` goes with the `newer` knock, whose changes are then those since before both."""
+        knock, channel = row["knock"], row["channel"]
+        before = json.dumps({"before": spoken(row).get("before") or {}}) if is_readable(row) else None
+        self._db.execute(
+            "UPDATE deliveries SET speaks_for = ? WHERE knock = ? AND channel = ? AND state = 'due' "
+            "AND grouping = (SELECT grouping FROM deliveries WHERE knock = ? AND channel = ?)",
+            (before, newer, channel, knock, channel),
+        )
+        self._db.execute(
+            "UPDATE deliveries SET state = 'merged', ended_at = ? WHERE knock = ? AND channel = ?",
+            (now, knock, channel),
+        )
+        self._db.execute(_FORGET_BODY, (knock, knock))
+
+    def is_overtaken(self, row: Mapping[str, Any], now: float) -> bool:
+        """Whether newer news of its run made the due progress in `row` stale while it was on its way; it goes with that."""
+        newer = self._db.execute(
+            "SELECT e.knock FROM deliveries d JOIN deliveries e ON e.channel = d.channel AND e.fingerprint = d.fingerprint "
+            "JOIN knocks k ON k.id = e.knock WHERE d.knock = ? AND d.channel = ? AND e.rowid > d.rowid AND k.run = ? "
+            f"AND (e.grouping = d.grouping OR k.event IN ({_QUOTED_ENDINGS})) ORDER BY e.rowid LIMIT 1",
+            (row["knock"], row["channel"], row["run"]),
+        ).fetchone()
+        if newer is None:
+            return False
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._hand_on(dict(row), newer["knock"], now)
         return True
 
     # Its deliveries.
@@ -222,7 +281,7 @@ class Outbox:
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
             "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
-            "d.speaks_for, k.event, k.name, k.rules, k.body, a.reason AS refused "
+            "d.speaks_for, k.run, k.event, k.name, k.rules, k.body, a.reason AS refused "
             "FROM deliveries d JOIN knocks k ON k.id = d.knock LEFT JOIN aside a ON a.fingerprint = d.fingerprint "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
             f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.attempts, d.next_at, k.happened_at LIMIT ?",
@@ -253,7 +312,7 @@ class Outbox:
                 dict(found)
                 for found in self._db.execute(
                     "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, "
-                    "d.speaks_for, k.happened_at, k.event, k.name, k.rules, k.body FROM deliveries d "
+                    "d.speaks_for, k.happened_at, k.run, k.event, k.name, k.rules, k.body FROM deliveries d "
                     "JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? AND d.channel = ? AND d.fingerprint = ? "
                     "AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
                     key,
@@ -278,9 +337,11 @@ class Outbox:
             self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group if each is not chosen])
         return chosen
 
-    def done(self, knock: str, channel: str, now: float, late_s: float) -> None:
-        """The provider took it."""
-        self._end(knock, channel, "done", now, late_s, None)
+    def done(
+        self, knock: str, channel: str, now: float, late_s: float, handle: Optional[str] = None, lost: str = ""
+    ) -> None:
+        """The provider took it, and knows it by `handle`; `lost` is a handle that was no good any more."""
+        self._end(knock, channel, "done", now, late_s, None, handle, lost)
 
     def give_up(self, knock: str, channel: str, now: float, reason: str, state: str = "failed") -> None:
         """It will not be tried again: the provider refused for good (``failed``), or its day is over (``expired``)."""
@@ -331,7 +392,17 @@ class Outbox:
         self._changed(f"UPDATE deliveries SET next_at = ? WHERE next_at > ? AND {_WAITS}", (latest, latest))
         self._changed("UPDATE pauses SET until = ? WHERE until > ?", (latest, latest))
 
-    def _end(self, knock: str, channel: str, state: str, now: float, late_s: float, reason: Optional[str]) -> None:
+    def _end(
+        self,
+        knock: str,
+        channel: str,
+        state: str,
+        now: float,
+        late_s: float,
+        reason: Optional[str],
+        handle: Optional[str] = None,
+        lost: str = "",
+    ) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._db.execute(
@@ -339,12 +410,38 @@ class Outbox:
                 (state, now, late_s, reason, knock, channel),
             )
             self._db.execute(_FORGET_BODY, (knock, knock))
+            if handle:
+                self._remember(knock, channel, handle, lost, now)
+
+    def _remember(self, knock: str, channel: str, handle: str, lost: str, now: float) -> None:
+        row = self._db.execute(
+            "SELECT k.run, k.event, d.fingerprint, d.grouping FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "WHERE d.knock = ? AND d.channel = ?",
+            (knock, channel),
+        ).fetchone()
+        if row is None or row["event"] not in OUTCOMES or row["event"] in ENDINGS:
+            return  # nothing follows it
+        known = self.handles(row["run"], channel, row["fingerprint"])
+        first = known["first"] if known["first"] not in (None, lost) else handle
+        live = handle if noise.is_live(row["grouping"]) or row["event"] == "started" else known["live"]
+        self._db.execute(
+            "INSERT OR REPLACE INTO handles (run, channel, fingerprint, first, live, told_at) VALUES (?,?,?,?,?,?)",
+            (row["run"], channel, row["fingerprint"], first, live, now),
+        )
 
     def _changed(self, sql: str, parameters: Sequence[Any]) -> bool:
         with self._db:
             return self._db.execute(sql, parameters).rowcount == 1
 
     # Questions of the courier.
+
+    def handles(self, run: str, channel: str, fingerprint: str) -> Row:
+        """What this address knows the `first` and the `live` message of `run` by; None where there is none."""
+        row = self._db.execute(
+            "SELECT first, live FROM handles WHERE run = ? AND channel = ? AND fingerprint = ?",
+            (run, channel, fingerprint),
+        ).fetchone()
+        return dict(row) if row else {"first": None, "live": None}
 
     def facts(self, knock: str, channel: str) -> Optional[Row]:
         """What a delivery is of, when that happened, and how often it was tried; None if it is not here."""
@@ -408,6 +505,8 @@ class Outbox:
         for row in other._readable("SELECT run, owner FROM open_runs"):
             if whose(row["owner"]):
                 self._take_row(other, "open_runs", "run = ?", (row["run"],))
+        for row in other._readable("SELECT rowid FROM handles"):
+            self._take_row(other, "handles", "rowid = ?", (row["rowid"],))
         self.close_runs(row["run"] for row in self.open_runs() if other._saw_end_of(row))
 
     def _take_row(self, other: Outbox, table: str, where: str, key: Sequence[Any]) -> None:
@@ -520,6 +619,14 @@ class Outbox:
             self._db.execute(f"DELETE FROM deliveries WHERE knock IN ({old})", (moment,))
             self._db.execute(f"DELETE FROM knocks WHERE id IN ({old})", (moment,))
             self._db.execute("DELETE FROM pauses WHERE until < ?", (moment,))
+
+    def forget_handles_before(self, moment: float) -> None:
+        """Drop the handles of runs that are over, and of which nothing was sent since `moment`."""
+        self._changed(
+            "DELETE FROM handles WHERE told_at < ? AND run NOT IN (SELECT run FROM open_runs) AND run NOT IN "
+            f"(SELECT k.run FROM knocks k JOIN deliveries d ON d.knock = k.id WHERE d.{_WAITS})",
+            (moment,),
+        )
 
 
 _FORGET_BODY = (
