@@ -242,7 +242,8 @@ def test_a_knock_arrives_with_its_words(stage: Stage, kind: str, lang: str) -> N
 
     for line in message.text.splitlines():
         for words in line.split(" · "):
-            assert stage.channel.escape(words.partition(" 0.91")[0]) in arrived
+            name = words.partition(" 0.91")[0]
+            assert stage.channel.escape(name) in arrived or name in arrived  # nothing is escaped within code
 
 
 @sending
