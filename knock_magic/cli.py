@@ -130,6 +130,13 @@ def _channels(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _login(chosen: argparse.Namespace) -> int:
+    from knock_magic import login  # brings a server along, which is for those who log in
+
+    person = login.Terminal(opens_browser=not chosen.no_browser)
+    return 0 if login.run(knocker.current(), person, chosen.channel) else 1
+
+
 def _demo(chosen: argparse.Namespace) -> int:
     from knock_magic import demo
 
@@ -148,6 +155,7 @@ _COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
     "mute": _mute,
     "unmute": _unmute,
     "channels": _channels,
+    "login": _login,
     "demo": _demo,
 }
 
@@ -214,5 +222,12 @@ def _parser() -> argparse.ArgumentParser:
     mute.add_argument("span", nargs="?", help=pick({"en": "how long, e.g. 2h", "ko": "얼마 동안, 예: 2h"}))
     add("unmute", "knock again", "다시 알리기")
     add("channels", "the channels there are", "쓸 수 있는 채널")
+    log_in = add("login", "log in to KakaoTalk, step by step", "카카오톡에 차근차근 로그인하기")
+    log_in.add_argument("channel", nargs="+", help=pick({"en": "kakao", "ko": "kakao"}))
+    log_in.add_argument(
+        "--no-browser",
+        action="store_true",
+        help=pick({"en": "show the address, and open no browser", "ko": "브라우저를 열지 않고 주소만 보여 주기"}),
+    )
     add("demo", "real cells that knock, nothing to configure", "설정 없이 실제 셀로 알림 체험")
     return parser

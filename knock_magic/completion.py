@@ -61,7 +61,7 @@ class Completion:
             "use": (names, ["--save"]),
             "test": (names, []),
             "setup": (names, []),
-            "login": (names, []),
+            "login": (lambda: ["kakao"], ["--no-browser"]),
             "auto": (lambda: ["off", "60s", "5m"], ["--save"]),
             "template": (self._knocker.configuration.template_names, ["--to", "--save"]),
             "autoload": (lambda: ["on", "off"], []),

@@ -9,6 +9,7 @@ https://developers.kakao.com/docs/latest/ko/kakaologin/trouble-shooting
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, NamedTuple, Tuple
 
 
@@ -161,3 +162,8 @@ TROUBLES: Dict[Any, Trouble] = {code: trouble for codes, trouble in _ROWS for co
 
 # Which setting is wrong where one of these comes.
 SETTING_OF = {"KOE006": "redirect_uri", "KOE008": "rest_api_key", "KOE010": "client_secret", "KOE101": "rest_api_key"}
+
+
+def setting_of(text: str) -> str:
+    """The setting that is wrong by the code in an error's `text`; empty if none is."""
+    return next((SETTING_OF[code] for code in re.findall(r"KOE\d{3}", text) if code in SETTING_OF), "")

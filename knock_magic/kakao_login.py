@@ -23,7 +23,7 @@ from typing import Callable, Dict, List, Optional
 from urllib.parse import parse_qs, quote, urlencode
 
 from knock_magic.channels.kakao import MESSAGES, Kakao
-from knock_magic.errors import SettingsError, UsageError
+from knock_magic.errors import KnockError, SettingsError, UsageError
 from knock_magic.kakao_codes import TROUBLES
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
@@ -99,6 +99,11 @@ class KakaoLogin:
         """For how long it can still be used."""
         return max(0.0, self._until - self._clock()) if self._state else 0.0
 
+    @property
+    def redirect_uri(self) -> str:
+        """Where the browser is sent with the answer."""
+        return str(self._app.redirect_uri)
+
     def needs(self) -> List[str]:
         """The settings that `begin` still has to be given."""
         app = self._settings()
@@ -140,12 +145,19 @@ class KakaoLogin:
             DeliveryError: Kakao refused, with its code and what to click; or it could not be reached.
             SettingsError: the login can't be kept.
         """
-        answer = self._read(pasted)
-        self._check(answer.get("state", ""))
+        answer = self._answer(pasted)
         self._state = ""  # once, whatever comes of it
         if "error" in answer:
             raise _declined(answer["error"])
         return self._keep(self._app.log_in(answer["code"]))
+
+    def answers(self, pasted: str) -> bool:
+        """Whether `pasted` is an answer to this login: something else must not end the wait for it."""
+        try:
+            self._answer(pasted)
+        except KnockError:
+            return False
+        return True
 
     def cancel(self) -> None:
         """Nothing that comes back counts any more."""
@@ -166,23 +178,25 @@ class KakaoLogin:
             return answer
         raise _no_answer(text, answer)
 
-    def _check(self, state: str) -> None:
+    def _answer(self, pasted: str) -> Dict[str, str]:
+        """The answer to this login that `pasted` is."""
         if not self._state:
             raise UsageError(
                 "this login is over, for each address works once. Begin again: %knock login kakao.",
                 "이 로그인은 이미 끝났어요. 주소는 한 번만 쓸 수 있으니 %knock login kakao로 다시 시작해 주세요.",
             )
         if not self.is_open:
-            self.cancel()
             raise UsageError(
                 "five minutes are over, so this login is no longer taken. Begin again: %knock login kakao.",
                 "5분이 지나서 이 로그인은 쓸 수 없어요. %knock login kakao로 다시 시작해 주세요.",
             )
-        if not hmac.compare_digest(state.encode("utf-8", "replace"), self._state.encode("ascii")):
+        answer = self._read(pasted)
+        if not hmac.compare_digest(answer["state"].encode("utf-8", "replace"), self._state.encode("ascii")):
             raise UsageError(
                 "this address belongs to another login. Open the address above, and paste where it leads.",
                 "다른 로그인의 주소예요. 위의 주소를 열고, 마지막에 나온 주소를 붙여 넣어 주세요.",
             )
+        return answer
 
     def _keep(self, ends_at: Optional[float]) -> Done:
         """Write down what was typed and the login, and go by it; the tokens are in the vault already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Sequence, Tuple, Union
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
@@ -40,6 +40,7 @@ class KnockMagics(Magics):
             "mute": self._mute,
             "unmute": self._unmute,
             "channels": self._channels,
+            "login": self._login,
             "autoload": self._autoload,
         }
 
@@ -156,6 +157,18 @@ class KnockMagics(Magics):
     def _channels(self, _: str) -> None:
         print("\n".join(status.channel_lines(self._knocker)))
 
+    def _login(self, line: str) -> None:
+        from knock_magic import login  # brings a server along, which is for those who log in
+
+        assert self.shell is not None
+        words = line.split()
+        unknown = [word for word in words if word.startswith("-") and word not in login.OPTIONS]
+        if unknown:
+            raise no_option(unknown[0], login.OPTIONS)
+        in_notebook = hasattr(self.shell, "kernel")
+        opens_browser = login.NO_BROWSER not in words
+        login.run(self._knocker, login.Notebook(self.shell) if in_notebook else login.Terminal(opens_browser), words)
+
     def _autoload(self, line: str) -> None:
         assert self.shell is not None
         assert self.shell.profile_dir is not None
@@ -195,6 +208,7 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
     %knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]   the runs so far
     %knock mute 2h, unmute          no knock from anywhere for two hours; they stay in the history
     %knock channels                 the channels there are, and what each needs
+    %knock login kakao              log in to KakaoTalk, step by step
     %knock autoload on|off          load this in every later kernel, or no more
 
     use, auto and template are for this kernel; with --save also for every later one.
@@ -215,14 +229,19 @@ def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
                 raise UsageError("--to needs a channel.", "--to 뒤에 채널을 적어 주세요.")
         elif token.startswith("--"):
             known = ["--save", "--to"] if takes_channel else ["--save"]
-            hint_en, hint_ko = did_you_mean(token, known)
-            raise UsageError(
-                f"there is no option {token[:40]} here.{hint_en} There is: {', '.join(known)}.",
-                f"여기에 {token[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}.",
-            )
+            raise no_option(token, known)
         else:
             words.append(token)
     return " ".join(words), to_file, channel
+
+
+def no_option(token: str, known: Sequence[str]) -> UsageError:
+    """The error for an option that is not there."""
+    hint_en, hint_ko = did_you_mean(token, known)
+    return UsageError(
+        f"there is no option {token[:40]} here.{hint_en} There is: {', '.join(known)}.",
+        f"여기에 {token[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}.",
+    )
 
 
 def saved(knocker: Knocker, name: str, value: Any) -> str:

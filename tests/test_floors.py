@@ -32,6 +32,8 @@ FLOORS = (
         "tables",
         "terminal",
         "child",
+        "patience",
+        "redirect",
     ),
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
@@ -47,7 +49,7 @@ FLOORS = (
     # what watches and measures
     ("head", "watcher", "armed", "messages"),
     # what people touch
-    ("status", "preview", "completion", "magics", "extension", "demo", "shell", "cli"),
+    ("status", "preview", "completion", "login", "magics", "extension", "demo", "shell", "cli"),
     ("_knock", "__main__", "__init__"),
 )
 ORDER = [name for floor in FLOORS for name in floor]

@@ -205,6 +205,7 @@ TABS = [
     ("%knock test web", "%knock test webhook"),
     ("%knock template sh", "%knock template short"),
     ("%knock template short --sa", "%knock template short --save"),
+    ("%knock login ", "%knock login kakao"),
     ("%knock autoload o", "%knock autoload off"),
     ("%knock history --out", "%knock history --outcome"),
     ("%knock history --outcome fa", "%knock history --outcome failed"),

@@ -233,8 +233,8 @@ class Kakao(HttpChannel):
 
     def refusal(self, answer: Answer, *secrets: str) -> DeliveryError:
         """The error for what Kakao answered, by its code: kapi gives a number, kauth ``KOE`` and a number."""
-        answer = dataclasses.replace(answer, text=self.hide(answer.text, *secrets))  # it quotes what it was sent
         data = answer.json()
+        answer = dataclasses.replace(answer, text=self.hide(answer.text, *secrets))  # it quotes what it was sent
         code = data.get("error_code", data.get("code"))
         if code is None and data.get("error") == "invalid_grant":
             code = "KOE322"

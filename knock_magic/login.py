@@ -1,0 +1,280 @@
+"""``%knock login kakao`` and ``knock login kakao``: the steps, what is missing, the address, and what came back.
+
+What is typed or pasted is asked for as a password is: in a notebook it goes over the kernel's own channel for that,
+and never into the document. The address to open holds the app's REST API key, so a notebook shows it only while
+the login lasts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import html
+import os
+import sys
+import uuid
+import webbrowser
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence
+
+from knock_magic import folders, kakao_codes, messages, private_file
+from knock_magic.channels.kakao import Kakao
+from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
+from knock_magic.kakao_login import ASKED_FOR, KakaoLogin
+from knock_magic.knocker import Knocker
+from knock_magic.language import pick
+from knock_magic.patience import Patience
+from knock_magic.redirect import Redirect, is_here
+from knock_magic.settings import label_of
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+MOST_TRIES = 5
+NO_BROWSER = "--no-browser"
+OPTIONS = (NO_BROWSER,)
+
+
+class Terminal:
+    """The person in a terminal; their browser is opened where there is a display, unless they would rather not."""
+
+    def __init__(self, opens_browser: bool) -> None:
+        self._opens_browser = opens_browser
+
+    def say(self, text: str) -> None:
+        """Print `text`, before whatever is asked next."""
+        print(text, flush=True)
+
+    def ask(self, prompt: str) -> str:
+        """What the person types or pastes, which nobody sees.
+
+        Raises:
+            UsageError: there is nobody to ask.
+        """
+        try:
+            if not sys.stdin.isatty():  # getpass would complain that it can't hide what comes through a pipe
+                return _line(prompt)
+            return getpass.getpass(f"{prompt} ")
+        except EOFError:
+            raise _nobody() from None
+
+    @contextlib.contextmanager
+    def showing(self, address: str) -> Iterator[None]:
+        """Show `address` as long as this lasts."""
+        self.say(f"\n    {address}\n")
+        with contextlib.ExitStack() as stack:
+            if self._opens_browser and has_display(os.environ):
+                with contextlib.suppress(OSError, SettingsError, webbrowser.Error):
+                    webbrowser.open(f"file://{stack.enter_context(_leading_to(address))}")
+            yield
+
+
+class Notebook(Terminal):
+    """The person in a notebook."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(opens_browser=False)
+        self._display: Any = shell.display_pub
+
+    def ask(self, prompt: str) -> str:
+        """What the person types or pastes in a field for passwords."""
+        try:
+            return getpass.getpass(f"{prompt} ")
+        except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError, where nobody sits in front of it
+            raise _nobody() from None
+
+    @contextlib.contextmanager
+    def showing(self, address: str) -> Iterator[None]:
+        """Show `address` as long as this lasts, and take it out of the document then."""
+        link = html.escape(address)
+        text = pick({"en": "Log in to Kakao", "ko": "카카오 로그인 열기"})
+        place = {"display_id": uuid.uuid4().hex}
+        page = f'<a href="{link}" target="_blank" rel="noopener noreferrer">{text}</a>'
+        self._display.publish({"text/plain": address, "text/html": page}, transient=place)
+        try:
+            yield
+        finally:
+            gone = pick({"en": "(The login's address was here.)", "ko": "(로그인 주소가 있던 자리예요.)"})
+            self._display.publish({"text/plain": gone, "text/html": f"<i>{gone}</i>"}, transient=place, update=True)
+
+
+def run(knocker: Knocker, person: Terminal, words: Sequence[str]) -> bool:
+    """Log in to what `words` name, with `person`; whether that worked.
+
+    Raises:
+        KnockError: it can't be done at all; what goes wrong on the way is told to the person.
+    """
+    if [word for word in words if not word.startswith("-")] != [Kakao.key]:
+        raise _what(words)
+    try:
+        is_in = _Kakao(knocker, person).run()
+    except KeyboardInterrupt:
+        person.say(
+            pick(
+                {
+                    "en": "\nThe login was cancelled; nothing was changed.",
+                    "ko": "\n로그인을 취소했어요. 바뀐 것은 없어요.",
+                }
+            )
+        )
+        return False
+    finally:
+        if knocker.cells:
+            knocker.cells.spoke()  # no cell that waits for a person is news
+    if is_in:
+        _try_out(knocker, person)
+    return is_in
+
+
+def _try_out(knocker: Knocker, person: Terminal) -> None:
+    for line, _ in messages.test(knocker, [Kakao.key]):
+        person.say(line)
+    in_use = knocker.settings.to
+    if in_use and Kakao.key not in in_use:
+        both = " ".join([*in_use, Kakao.key])
+        person.say(
+            pick(
+                {
+                    "en": f"kakao is not among the channels in use yet: %knock use {both} --save",
+                    "ko": f"kakao는 아직 사용 중인 채널이 아니에요: %knock use {both} --save",
+                }
+            )
+        )
+
+
+class _Kakao:
+    def __init__(self, knocker: Knocker, person: Terminal) -> None:
+        self._person = person
+        self._login = KakaoLogin(knocker)
+        self._app: Kakao = Kakao(**knocker.channel(Kakao.key).values())
+
+    def run(self) -> bool:
+        """Ask until it works or can't; whether it did."""
+        names = self._unknown()
+        if names:
+            self._person.say(pick(Kakao.steps) + "\n")
+        typed: Dict[str, str] = {}
+        for _ in range(MOST_TRIES):
+            typed.update({name: self._ask_for(name) for name in names})
+            try:
+                self._person.say(str(self._once(typed)))
+                return True
+            except KnockError as problem:
+                self._person.say(f"{problem}\n")
+                wrong = kakao_codes.setting_of(str(problem))
+                if not wrong:
+                    return False
+                names = [wrong]
+        return False
+
+    def _unknown(self) -> List[str]:
+        """What to ask for at first: a new app's secret too, which not every app has."""
+        missing = self._login.needs()
+        is_new = "rest_api_key" in missing and not self._app.client_secret
+        return [name for name in ASKED_FOR if name in missing or (name == "client_secret" and is_new)]
+
+    def _ask_for(self, name: str) -> str:
+        trait = self._app.fields()[name]
+        for _ in range(MOST_TRIES):
+            typed = self._person.ask(f"{label_of(trait).rstrip('.')} ({name}):").strip()
+            try:
+                self._app.put(name, typed, name)
+                if typed or name == "client_secret":
+                    return typed
+            except SettingsError as problem:
+                self._person.say(str(problem))
+        raise UsageError(f"the login needs {name}.", f"로그인하려면 {name} 값이 필요해요.")
+
+    def _once(self, typed: Mapping[str, str]) -> Any:
+        """Show the address, and take what comes back."""
+        begun = self._login.begin(**typed)
+        self._person.say(
+            pick(
+                {
+                    "en": "Open this address, agree, and copy the address that the browser ends at; "
+                    "its page need not open. You have five minutes.",
+                    "ko": "이 주소를 열어 동의한 다음, 브라우저가 마지막에 도착한 주소를 복사해 주세요. "
+                    "페이지가 열리지 않아도 괜찮아요. 5분 안에 해 주세요.",
+                }
+            )
+        )
+        try:
+            with self._person.showing(begun.address):
+                return self._take_answer()
+        finally:
+            self._login.cancel()
+
+    def _take_answer(self) -> Any:
+        for left in reversed(range(MOST_TRIES)):
+            try:
+                return self._login.finish(self._answer())
+            except UsageError as problem:
+                if not (left and self._login.is_open):
+                    raise
+                self._person.say(str(problem))
+        raise AssertionError("the last try raises")
+
+    def _answer(self) -> str:
+        """What the person pastes, or their browser brings if it is on this machine; nothing when time is up."""
+        pasted = ""
+        with Patience(self._login.seconds_left) as patience, contextlib.ExitStack() as stack:
+            if is_here(self._login.redirect_uri):
+                with contextlib.suppress(OSError):  # then it is pasted
+                    stack.enter_context(Redirect(self._login.redirect_uri, self._login.answers, patience.end))
+            pasted = self._person.ask(
+                pick(
+                    {
+                        "en": "Paste the address here (it is not shown), or the KOE code that Kakao shows:",
+                        "ko": "주소를 여기에 붙여 넣어 주세요(화면에는 보이지 않아요). 카카오가 KOE 코드를 보여 주면 그 코드를 적어 주세요:",
+                    }
+                )
+            )
+        if patience.is_over:
+            self._person.say("")  # below the prompt
+        return patience.found or pasted
+
+
+def _what(words: Sequence[str]) -> UsageError:
+    seen = " ".join(words)[:40]
+    hints = did_you_mean(seen, [Kakao.key])
+    return UsageError(
+        f"only kakao has a login, got {seen!r}.{hints[0]} Type: %knock login kakao; in a shell: knock login kakao.",
+        f"로그인이 필요한 채널은 kakao뿐이에요. 받은 값: {seen!r}.{hints[1]} "
+        "%knock login kakao처럼 적어 주세요. 셸에서는 knock login kakao예요.",
+    )
+
+
+def _nobody() -> UsageError:
+    return UsageError(
+        "there is nobody to ask here. Log in where you can type: a notebook in a browser, or a terminal.",
+        "여기서는 물어볼 수 없어요. 입력할 수 있는 노트북이나 터미널에서 로그인해 주세요.",
+    )
+
+
+def _line(prompt: str) -> str:
+    print(prompt, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+def has_display(environ: Mapping[str, str]) -> bool:
+    """Whether a browser can be opened on this machine in front of the person."""
+    if environ.get("SSH_CONNECTION"):
+        return False
+    return os.name == "nt" or sys.platform == "darwin" or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+@contextlib.contextmanager
+def _leading_to(address: str) -> Iterator[str]:
+    """A page that leads to `address`, readable by its owner alone: a process's arguments are everybody's to see."""
+    folder = folders.runtime_folder(os.environ)
+    folders.make_private(folder)
+    path = os.path.join(folder, f"login-{uuid.uuid4().hex}.html")
+    page = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={html.escape(address)}">'
+    private_file.write(path, page.encode())
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
