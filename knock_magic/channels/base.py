@@ -210,7 +210,7 @@ class HttpChannel(Channel):
         # An answer is short; one that unpacks to gigabytes is none.
         all_headers = {"User-Agent": USER_AGENT, "Content-Type": kind, "Accept-Encoding": "identity", **(headers or {})}
         try:
-            with requests.Session() as session, _unlogged():
+            with requests.Session() as session, unlogged():
                 self._refuse_inward(url, session)
                 response = session.request(
                     method,
@@ -379,7 +379,7 @@ def _own_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return HTTPBasicAuth(user, password)(request) if user or password else request
 
 
-class _unlogged:  # noqa: N801 - reads as what it does in a `with`
+class unlogged:  # noqa: N801 - reads as what it does in a `with`
     """Keeps what urllib3 logs in this thread out of every log: at DEBUG it writes addresses with their keys."""
 
     _threads: Set[int] = set()

@@ -225,7 +225,10 @@ class Contract:
 
     Args:
         settings: all that it needs, with `CANARY` in every secret.
-        wire: how it speaks: ``http``, ``smtp``, or ``kernel`` for one that speaks in the notebook.
+        wire: how it speaks: ``http``, ``smtp``, ``kernel`` for one that speaks in the notebook, ``library`` for one
+            that has another library speak HTTP (so what is only about our own HTTP is not asked of it), or
+            ``program`` for one that runs a program of the machine (so there is no internet to ask about).
+        needs: the library that it can't be tried without, which an extra brings.
         answer: HTTP: how the service answers when all is well, for each request.
         is_message: HTTP: whether a request is the one that carries the message (others fetch tokens and the like).
         read: the texts of a request (HTTP) or of a mail (SMTP) that a person reads.
@@ -239,6 +242,7 @@ class Contract:
 
     settings: Dict[str, Any]
     wire: str = "http"
+    needs: str = ""
     answer: Callable[[Request], Answer] = lambda request: Answer()
     is_message: Callable[[Request], bool] = lambda request: True
     read: Callable[[Any], List[str]] = lambda request: []

@@ -67,7 +67,7 @@ def named(wire: str) -> List[str]:
 every = pytest.mark.parametrize("name", channels.own())
 over_http = pytest.mark.parametrize("name", named("http"))
 over_smtp = pytest.mark.parametrize("name", named("smtp"))
-sending = pytest.mark.parametrize("name", sorted({*named("http"), *named("smtp")}))
+sending = pytest.mark.parametrize("name", sorted({*named("http"), *named("smtp"), *named("library")}))
 
 
 def event(kind: str = "failed", **about: Any) -> Event:
@@ -139,6 +139,8 @@ def stage(
 ) -> Iterator[Stage]:
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own: the server may know
     caplog.set_level(logging.DEBUG)
+    if contract_of(name).needs:
+        pytest.importorskip(contract_of(name).needs)
     made = Stage(name, internet, monkeypatch)
     made.shown = lambda: [caplog.text, *(repr(vars(record)) for record in caplog.records), *capfd.readouterr()]
     if made.contract.wire == "smtp":
