@@ -14,7 +14,8 @@ from knock_magic.template import Message
 
 PUSH = "https://api.line.me/v2/bot/message/push"  # https://developers.line.biz/en/reference/messaging-api/#send-push-message
 
-# What LINE says of a refusal begins so (https://developers.line.biz/en/reference/messaging-api/#error-responses), what it means, and whether nothing else will get through either.
+# How LINE's words of a refusal begin (https://developers.line.biz/en/reference/messaging-api/#error-responses),
+# whether nothing else will get through either, and what they mean.
 REFUSALS: Tuple[Tuple[str, bool, str, str], ...] = (
     (
         "Failed to send messages",
