@@ -68,7 +68,7 @@ class Event:
     error: Optional[ErrorInfo] = None
     metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
     progress: Optional[Progress] = None
-    before: Mapping[str, Metric] = dataclasses.field(default_factory=dict)  # the metrics as they were told last
+    before: Mapping[str, Metric] = dataclasses.field(default_factory=dict)  # the numbers as they were told last
     text: Optional[str] = None  # what `knock.send` was given
     picture: Optional[Picture] = None  # for the channels that take one; it goes with the body
     note: Optional[str] = None  # how it came to this, where that has words of its own

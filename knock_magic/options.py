@@ -15,7 +15,7 @@ from knock_magic.rules import OUTCOMES
 _TOKEN = re.compile(r"""(?:--[\w-]+=)?(?:"[^"]*"|'[^']*')(?=\s|$)|\S+""")
 
 # Parsed from the start, so that a notebook written for a later version says what this one leaves out.
-LATER = ("every", "stall", "metric", "baseline")
+LATER = ("stall", "metric", "baseline")
 
 HELP: Dict[str, Dict[str, str]] = {
     "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},

@@ -74,6 +74,7 @@ class Redactor:
             "text": event.text and redact(event.text),
             "error": event.error and _redacted_error(event.error, redact),
             "metrics": dict(_redacted_metric(name, value, redact) for name, value in event.metrics.items()),
+            "before": dict(_redacted_metric(name, value, redact) for name, value in event.before.items()),
         }
         return type(event)(**{**vars(event), **changed})
 
@@ -113,7 +114,7 @@ def _texts(event: Event) -> Iterator[str]:
         yield event.text
     if event.error:
         yield from (event.error.type, event.error.message, event.error.traceback or "")
-    for name, value in event.metrics.items():
+    for name, value in (*event.metrics.items(), *event.before.items()):
         yield f"{name}={value}"
 
 

@@ -46,6 +46,7 @@ class Run:
         self._clock = clock
         self.started_mono = self._said_mono = clock() if started_mono is None else started_mono
         self._latest: Mapping[str, Metric] = {}
+        self._told: Mapping[str, Metric] = {}  # the numbers as progress told them last
         self._first = Event(
             event="started",
             name=name,
@@ -104,6 +105,10 @@ class Run:
         if self.ended or os.getpid() != self._pid:  # a forked child never speaks for its parent
             return
         self.ended = event in ENDINGS
+        metrics = {**self._latest, **(metrics or {})}
+        before = self._told if event == "progress" else {}
+        if event == "progress":
+            self._told = {name: value for name, value in metrics.items() if not isinstance(value, str)}
         duration = self._clock() - self.started_mono
         slept = suspended_s() - self._suspended_before
         self._tell(
@@ -117,7 +122,8 @@ class Run:
                 slept_s=slept,
                 error=error,
                 progress=progress,
-                metrics={**self._latest, **(metrics or {})},
+                metrics=metrics,
+                before=before,
                 note=note,
             )
         )

@@ -30,7 +30,7 @@ STANDARD = "standard"
 WITH_SOURCE = "detailed"  # only this one shows lines of the program
 NAMES = (
     *("icon", "name", "outcome", "duration", "started", "ended", "host", "user", "notebook"),
-    *("error", "error_type", "error_message", "metrics", "progress", "eta", "late"),
+    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late"),
 )
 
 # What stands for an outcome in a person's own template; `DEFAULT` for all that have no text of their own.
@@ -49,6 +49,11 @@ LONGEST_SHORT_ERROR = 100
 LONGEST_ERROR = 500  # the whole message is in `detailed`
 MOST_NAMES = 5  # of others that a knock tells of, as `noise` leaves them
 LONGEST_NAME = 40
+# Both of KS X 1001, so that a Korean font draws them equally wide, and no emoji, which phones draw in sizes of their own.
+FULL, EMPTY = "■", "□"
+CELLS = 10
+UP, DOWN = "▲", "▼"
+DAY = len("2026-11-30")
 FRAMES = 3  # the innermost ones; all are in `detailed`
 BETWEEN = " · "
 
@@ -201,12 +206,15 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "host": event.host,
         "user": event.user,
         "notebook": event.notebook or "",
-        "metrics": BETWEEN.join(metric_text(name, value) for name, value in event.metrics.items()),
+        "metrics": BETWEEN.join(
+            metric_text(name, value) + _change(event.before.get(name), value) for name, value in event.metrics.items()
+        ),
         "error": _error(error, event.event, lang, template) if error else _warning(event, lang, template),
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
-        "progress": _progress(progress, lang) if progress else "",
+        "progress": _progress(progress, lang, template) if progress else "",
         "eta": _eta(progress, lang) if progress else "",
+        "eta_at": _eta_at(event, progress.eta_s) if progress and progress.eta_s and _eta(progress, lang) else "",
         "late": say_duration(late_s, lang) if late_s else "",
     }
 
@@ -297,14 +305,36 @@ def _spans(numbers: List[int]) -> str:
     return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in spans)
 
 
-def _progress(progress: Progress, lang: str) -> str:
-    if not progress.total:
-        return LINES[lang]["step"].format(step=progress.step)
-    return f"{progress.step}/{progress.total} ({progress.step / progress.total:.0%})"
+def _progress(progress: Progress, lang: str, template: str) -> str:
+    step, total = progress.step, progress.total
+    if not total or total < 0:
+        return LINES[lang]["step"].format(step=step)
+    # Down and not to the nearest: it is full, and 100 %, at the end and not before.
+    share = 1.0 if step >= total else max(step, 0) / total
+    percent, full = f"{int(share * 100)}%", int(share * CELLS)
+    if template == "short":
+        return f"{step}/{total} ({percent})"
+    return f"{FULL * full}{EMPTY * (CELLS - full)} {percent}{BETWEEN}{step}/{total}"
 
 
 def _eta(progress: Progress, lang: str) -> str:
     return say_duration(progress.eta_s, lang) if progress.eta_s and math.isfinite(progress.eta_s) else ""
+
+
+def _eta_at(event: Event, eta_s: float) -> str:
+    """The clock time at which it will be done; with its day where that is not the one of the message."""
+    now = event.started_at + event.duration_s + event.slept_s
+    today, then = _clock_time(now)[:DAY], _clock_time(now + eta_s)
+    return then[DAY + 1 :] if then[:DAY] == today else then[len("2026-") :]
+
+
+def _change(before: Optional[Metric], value: Metric) -> str:
+    """By how much `value` went up or down since it was `before`, where that can be seen."""
+    if before is None or isinstance(before, str) or isinstance(value, str) or _number(before) == _number(value):
+        return ""
+    amount = abs(value - before)
+    shown = str(amount) if isinstance(amount, int) else f"{amount:.0f}" if 100 <= amount < 1e15 else f"{amount:.2g}"
+    return f" {UP if value > before else DOWN}{shown}"
 
 
 def metric_text(name: str, value: Metric) -> str:

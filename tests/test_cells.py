@@ -565,7 +565,7 @@ def test_it_runs_the_cell_where_an_expression_wants_out(
     assert phone.wait()["event"] == "finished"
 
 
-@pytest.mark.parametrize("option", ["--every 30m", "--stall 15m", "--metric loss", "--baseline best"])
+@pytest.mark.parametrize("option", ["--stall 15m", "--metric loss", "--baseline best"])
 def test_it_says_which_options_do_nothing_yet(option: str, kernel_with_knock: Kernel, phone: Phone) -> None:
     result = kernel_with_knock.run(f"%%knock demo {option}\n6 * 7")
 

@@ -27,14 +27,22 @@ class Notebook(Channel):
         "ko": "설정할 것이 없어요. 다른 채널이 없을 때 쓰여요.",
     }
     in_kernel = True
+    _going = ""  # the run whose progress was shown last
 
     def show(self, message: Message, shell: InteractiveShell) -> None:
-        """Put `message` on the screen that `shell` writes to."""
+        """Put `message` on the screen that `shell` writes to; a run's progress is one line there, that changes."""
         if not hasattr(shell, "kernel"):
-            sys.stdout.write(f"\a{message.text}\n")
+            bell = "" if message.loudness == "quiet" else "\a"
+            sys.stdout.write(f"{bell}{message.text}\n")
             sys.stdout.flush()
             return
-        shell.display_pub.publish({"text/plain": message.text, "text/html": as_html(message)})
+        page = {"text/plain": message.text, "text/html": as_html(message)}
+        if message.event.event != "progress" or message.event.note:
+            shell.display_pub.publish(page)
+            return
+        run = message.event.run
+        shell.display_pub.publish(page, transient={"display_id": f"knock {run}"}, update=run == self._going)
+        self._going = run
 
 
 def as_html(message: Message) -> str:
