@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set, Tuple
 from urllib.parse import urlencode, urlsplit
 
 from traitlets import Unicode
@@ -91,6 +91,17 @@ class Channel(Settings):
     def escape(self, text: str) -> str:
         """`text` written so that nothing in it comes alive in this service; longer than it, maybe."""
         return _inert(text, self.signs) if self.signs else text
+
+    def or_without_picture(self, send: Callable[[Message], Optional[str]], message: Message) -> Optional[str]:
+        """What `send` returns for `message`; where its picture is refused, it goes without, and says so."""
+        try:
+            return send(message)
+        except DeliveryError as failure:
+            if message.event.picture is None or not failure.permanent or failure.revoked:
+                raise
+        left_out = {"en": "(The picture could not go along.)", "ko": "(그림은 함께 보내지 못했어요.)"}[message.lang]
+        event = dataclasses.replace(message.event, picture=None)
+        return send(dataclasses.replace(message, event=event, body=f"{message.body}\n{left_out}".lstrip()))
 
     def fit(self, message: Message) -> str:
         """The text of `message`, not escaped yet, cut to this channel's limit."""

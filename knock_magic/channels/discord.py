@@ -114,6 +114,9 @@ class Discord(HttpChannel):
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; the handle is the message's ID."""
+        return self.or_without_picture(self._send, message)
+
+    def _send(self, message: Message) -> Optional[str]:
         payload = self.payload(message)
         if message.loudness == "quiet":
             payload["flags"] = SUPPRESS_NOTIFICATIONS

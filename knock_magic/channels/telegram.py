@@ -133,8 +133,11 @@ class Telegram(HttpChannel):
         config=True, ko="토픽이 있는 그룹이라면 토픽 번호"
     )
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; the handle is the message's number, with ``p`` where it is a picture's caption."""
+        return self.or_without_picture(self._send, message)
+
+    def _send(self, message: Message) -> str:
         request: Dict[str, Any] = {"chat_id": self.chat_id, "disable_notification": message.loudness == "quiet"}
         if self.topic:
             request["message_thread_id"] = self.topic

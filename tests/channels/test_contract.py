@@ -407,6 +407,22 @@ def test_a_picture_goes_along_with_its_words(stage: Stage) -> None:
     assert "손실 곡선" in "".join(stage.contract.read(arrived))
 
 
+@over_http
+def test_a_picture_that_is_refused_costs_no_words(stage: Stage) -> None:
+    if not stage.channel.takes_pictures:
+        pytest.skip("this channel takes no pictures")
+    answer = stage.internet.answering
+    stage.internet.answering = lambda request: (
+        Answer(413, "too large") if PNG in request.body else answer(request)  # whatever carries the picture
+    )
+
+    arrived = stage.send(with_picture())
+
+    said = "".join(stage.contract.read(arrived))
+    assert "손실 곡선" in said
+    assert "그림은 함께 보내지 못했어요" in said.replace("\\", "")
+
+
 # What can go wrong on the way.
 
 HTTP_FAILURES: Dict[str, Any] = {
