@@ -237,6 +237,8 @@ class Contract:
         canaries: secrets that can't hold `CANARY`, for their form is fixed.
         takes_pages: HTTP: whether a page for people is a success all the same.
         gone: HTTP, where it edits: the answer to the edit of a message that is not there any more.
+        program: for a channel that runs a program: puts one of our own in its place, and gives what gives the texts
+            that each call of it got.
         below: HTTP, where it has threads: what in a request puts its message below another one.
     """
 
@@ -252,3 +254,4 @@ class Contract:
     takes_pages: bool = False
     gone: Optional[Answer] = None
     below: Callable[[Request], Any] = lambda request: None
+    program: Optional[Callable[[pytest.MonkeyPatch, Path], Callable[[], List[Any]]]] = None

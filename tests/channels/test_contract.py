@@ -15,7 +15,8 @@ import re
 import socket
 import traceback
 import unicodedata
-from typing import Any, Callable, Dict, Iterator, List
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
@@ -67,7 +68,10 @@ def named(wire: str) -> List[str]:
 every = pytest.mark.parametrize("name", channels.own())
 over_http = pytest.mark.parametrize("name", named("http"))
 over_smtp = pytest.mark.parametrize("name", named("smtp"))
-sending = pytest.mark.parametrize("name", sorted({*named("http"), *named("smtp"), *named("library")}))
+over_internet = pytest.mark.parametrize("name", sorted({*named("http"), *named("smtp"), *named("library")}))
+sending = pytest.mark.parametrize(
+    "name", sorted({*named("http"), *named("smtp"), *named("library"), *named("program")})
+)
 
 
 def event(kind: str = "failed", **about: Any) -> Event:
@@ -87,6 +91,7 @@ class Stage:
         self.internet = internet
         self.patch = patch
         self.mails: Any = None
+        self.called: Optional[Callable[[], List[Any]]] = None
         self.failing: Any = None
         self.shown: Callable[[], List[str]] = list
         internet.answering = self._answer
@@ -105,6 +110,8 @@ class Stage:
     def arrived(self) -> List[Any]:
         if self.mails:
             return self.mails.mails
+        if self.called:
+            return self.called()
         return [request for request in self.internet.requests if self.contract.is_message(request)]
 
     def refused(self) -> DeliveryError:
@@ -136,6 +143,7 @@ def stage(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture,
+    tmp_path: Path,
 ) -> Iterator[Stage]:
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own: the server may know
     caplog.set_level(logging.DEBUG)
@@ -143,6 +151,8 @@ def stage(
         pytest.importorskip(contract_of(name).needs)
     made = Stage(name, internet, monkeypatch)
     made.shown = lambda: [caplog.text, *(repr(vars(record)) for record in caplog.records), *capfd.readouterr()]
+    if made.contract.program:
+        made.called = made.contract.program(monkeypatch, tmp_path)
     if made.contract.wire == "smtp":
         made.mails = MailServer(internet, made.channel.port, made.channel.password)
     yield made
@@ -610,7 +620,7 @@ def test_what_a_mail_server_says_back_is_shown_without_secrets(stage: Stage) -> 
     assert "is wrong" in str(stage.refused())
 
 
-@sending
+@over_internet
 def test_nothing_is_sent_to_where_a_cloud_keeps_its_keys(stage: Stage) -> None:
     stage.internet.address = "169.254.169.254"
 
