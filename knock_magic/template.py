@@ -213,8 +213,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
         "progress": _progress(progress, lang, template) if progress else "",
-        "eta": _eta(progress, lang) if progress else "",
-        "eta_at": _eta_at(event, progress.eta_s) if progress and progress.eta_s and _eta(progress, lang) else "",
+        **_eta(event, lang),
         "late": say_duration(late_s, lang) if late_s else "",
     }
 
@@ -314,18 +313,19 @@ def _progress(progress: Progress, lang: str, template: str) -> str:
     percent, full = f"{int(share * 100)}%", int(share * CELLS)
     if template == "short":
         return f"{step}/{total} ({percent})"
-    return f"{FULL * full}{EMPTY * (CELLS - full)} {percent}{BETWEEN}{step}/{total}"
+    return f"{FULL * full}{EMPTY * (CELLS - full)} {percent} ({step}/{total})"
 
 
-def _eta(progress: Progress, lang: str) -> str:
-    return say_duration(progress.eta_s, lang) if progress.eta_s and math.isfinite(progress.eta_s) else ""
-
-
-def _eta_at(event: Event, eta_s: float) -> str:
-    """The clock time at which it will be done; with its day where that is not the one of the message."""
+def _eta(event: Event, lang: str) -> Dict[str, str]:
+    """What is left, as a span and as the clock time then; that with its day where it is not the one of the message."""
+    left = event.progress.eta_s if event.progress else None
     now = event.started_at + event.duration_s + event.slept_s
-    today, then = _clock_time(now)[:DAY], _clock_time(now + eta_s)
-    return then[DAY + 1 :] if then[:DAY] == today else then[len("2026-") :]
+    then = _clock_time(now + left) if left and math.isfinite(left) else ""
+    is_today = then[:DAY] == _clock_time(now)[:DAY]
+    return {
+        "eta": say_duration(left, lang) if left and then else "",
+        "eta_at": then[DAY + 1 :] if is_today else then[len("2026-") :],
+    }
 
 
 def _change(before: Optional[Metric], value: Metric) -> str:

@@ -117,13 +117,13 @@ def test_the_short_one_is_one_line() -> None:
     [
         (
             "en",
-            "⏳ resnet is going on · 2 h 13 min so far\n■■■■■■□□□□ 60% · 30/50\n"
-            "about 1 h 29 min left · done around 12:42 KST\nloss 0.3",
+            "⏳ resnet is going on · 2 h 13 min so far\n■■■■■■□□□□ 60% (30/50)\n"
+            "about 1 h 29 min left (around 12:42 KST)\nloss 0.3",
         ),
         (
             "ko",
-            "⏳ resnet 진행 중이에요 · 시작한 지 2시간 13분\n■■■■■■□□□□ 60% · 30/50\n"
-            "약 1시간 29분 남음 · 12:42 KST쯤 끝나요\nloss 0.3",
+            "⏳ resnet 진행 중이에요 · 시작한 지 2시간 13분\n■■■■■■□□□□ 60% (30/50)\n"
+            "약 1시간 29분 남음 (12:42 KST쯤)\nloss 0.3",
         ),
     ],
 )
@@ -133,7 +133,7 @@ def test_it_tells_how_far_and_how_long_still(lang: str, said: str) -> None:
 
 def test_it_leaves_out_what_it_does_not_know() -> None:
     assert text("progress", ended_at=None, progress=Progress(30)).splitlines()[1:] == ["step 30"]
-    assert text("progress", ended_at=None, progress=Progress(30, 50)).splitlines()[1:] == ["■■■■■■□□□□ 60% · 30/50"]
+    assert text("progress", ended_at=None, progress=Progress(30, 50)).splitlines()[1:] == ["■■■■■■□□□□ 60% (30/50)"]
     assert "user" not in text(template="detailed", user="")
 
 
@@ -251,7 +251,7 @@ def test_each_name_stands_for_something() -> None:
     assert lines["error_type"] == "[ValueError]"
     assert lines["error_message"] == "[loss is nan]"
     assert lines["eta"] == lines["late"] == "[1 min]"
-    assert lines["progress"] == "[■■■■■□□□□□ 50% · 1/2]"
+    assert lines["progress"] == "[■■■■■□□□□□ 50% (1/2)]"
 
 
 def test_an_outcome_has_its_own_text_or_the_default_one() -> None:
