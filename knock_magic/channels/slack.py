@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from traitlets import Unicode
 
@@ -11,11 +14,12 @@ from knock_magic import fitting
 from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Token, Url, retry_after
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError
+from knock_magic.event import Picture
 from knock_magic.outline import Code, Facts, outline
 from knock_magic.settings import Explained
-from knock_magic.template import Message
+from knock_magic.template import DOWN, UP, Message
 
-API = "https://slack.com/api/chat.postMessage"
+API = "https://slack.com/api/"
 
 # https://docs.slack.dev/reference/block-kit/blocks
 HEADER = 150
@@ -24,8 +28,10 @@ FIELDS = 10
 FIELD = 2000
 BLOCKS = 50
 
-# A name and a number in which no sign can mean anything in mrkdwn; an underscore does at the beginning of a word.
-_PLAIN_FACT = re.compile(r"(?!_)\w{1,80}([./@-](?!_)\w{1,80}){0,8}\n[-+]?\d{1,30}(\.\d{1,30})?(e[-+]?\d{1,4})?")
+# A name and a number, maybe with its change, in which no sign can mean anything in mrkdwn; an underscore does at the
+# beginning of a word.
+_NUMBER = r"\d{1,30}(\.\d{1,30})?(e[-+]?\d{1,4})?"
+_PLAIN_FACT = re.compile(rf"(?!_)\w{{1,80}}([./@-](?!_)\w{{1,80}}){{0,8}}\n[-+]?{_NUMBER}( [{UP}{DOWN}]{_NUMBER})?")
 
 # The words of a webhook (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks) and of the
 # Web API (https://docs.slack.dev/reference/methods/chat.postMessage): whether the key itself is no good any more,
@@ -114,7 +120,7 @@ class Slack(HttpChannel):
         "2. Under Incoming Webhooks, switch it on and choose Add New Webhook to Workspace.\n"
         "3. Pick the channel and copy the address into webhook_url.\n"
         "Or as a bot, with token and channel:\n"
-        "1. Under OAuth & Permissions, add the bot scope chat:write and install the app.\n"
+        "1. Under OAuth & Permissions, add the bot scopes chat:write and, for pictures, files:write; install the app.\n"
         "2. Copy the Bot User OAuth Token (xoxb-...) into token.\n"
         "3. In the channel, type /invite @your-app, and copy the Channel ID from its About pane into channel.",
         "ko": "간단한 방법은 웹훅이에요.\n"
@@ -122,7 +128,7 @@ class Slack(HttpChannel):
         "2. Incoming Webhooks를 켜고 Add New Webhook to Workspace를 눌러 주세요.\n"
         "3. 알림을 받을 채널을 고르고, 나온 주소를 webhook_url에 넣어 주세요.\n"
         "봇으로 보내려면 token과 channel을 설정해 주세요.\n"
-        "1. OAuth & Permissions에서 봇 권한 chat:write를 추가하고 앱을 설치해 주세요.\n"
+        "1. OAuth & Permissions에서 봇 권한 chat:write와 files:write(그림용)를 추가하고 앱을 설치해 주세요.\n"
         "2. Bot User OAuth Token(xoxb-...)을 token에 넣어 주세요.\n"
         "3. 채널에서 /invite @앱이름 을 입력하고, 채널 정보에 있는 채널 ID를 channel에 넣어 주세요.",
     }
@@ -145,6 +151,13 @@ class Slack(HttpChannel):
         config=True, ko="봇이 글을 올릴 채널의 ID"
     )
 
+    @property
+    def edits(self) -> bool:  # type: ignore[override]
+        """Whether it can do more than post, which only a bot can: a webhook is not told what it has posted."""
+        return bool(self.token)
+
+    threads = takes_pictures = edits
+
     def missing(self) -> List[str]:
         """What is needed: the webhook, or the token with its channel."""
         if self.token:
@@ -155,20 +168,71 @@ class Slack(HttpChannel):
         """`text` without what Slack reads as markup: mentions and links stand in ``<>``."""
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    def send(self, message: Message) -> None:
-        """Deliver `message`; as a bot where a token is set."""
-        if self.token:
-            answer = self.post(
-                API,
-                payload={"channel": self.channel, **self.payload(message)},
-                headers={"Authorization": f"Bearer {self.token}"},
-            )
-            if answer.json().get("ok") is not True:
-                raise self.refusal(answer)
-        else:
+    def send(self, message: Message) -> Optional[str]:
+        """Deliver `message`; as a bot where a token is set, and then with its picture."""
+        if not self.token:
             answer = self.post(self.webhook_url, payload=self.payload(message))
             if answer.text.strip() != "ok":
                 raise self.refusal(answer)
+            return None
+        picture, message = self._uploaded(message)
+        # Also in the channel, for who does not follow the thread.
+        below = {"thread_ts": _timestamp(message.after), "reply_broadcast": True} if message.after else {}
+        posted = self._call("chat.postMessage", {"channel": self.channel, **self.payload(message), **below})
+        handle = f"{posted.get('channel') or self.channel} {posted.get('ts', '')}"
+        if picture:
+            self._share(picture, handle, message)
+        return handle
+
+    def edit(self, handle: str, message: Message) -> None:
+        """Have that message say `message`."""
+        said = self.payload(message)
+        place = {"channel": handle.partition(" ")[0], "ts": _timestamp(handle)}
+        self._call("chat.update", {**place, "text": said["text"], "blocks": said["blocks"]})
+
+    def _call(
+        self, method: str, payload: Optional[Dict[str, Any]] = None, form: Optional[Dict[str, str]] = None
+    ) -> Mapping[str, Any]:
+        answer = self.post(
+            f"{API}{method}", payload=payload, form=form, headers={"Authorization": f"Bearer {self.token}"}
+        )
+        data = answer.json()
+        if data.get("ok") is not True:
+            raise self.refusal(answer)
+        return data
+
+    # A picture is uploaded before the message and shown right behind it, since only a message of its own gets a
+    # handle (https://docs.slack.dev/messaging/working-with-files#uploading_files).
+
+    def _uploaded(self, message: Message) -> Tuple[str, Message]:
+        """The ID of the message's picture once Slack has it; without one, the message says so."""
+        picture = message.event.picture
+        if picture is None:
+            return "", message
+        try:
+            return self._upload(picture), message
+        except DeliveryError as error:
+            if not error.permanent:
+                raise
+            return "", _pictureless(message, error)
+
+    def _upload(self, picture: Picture) -> str:
+        about = {"filename": picture.file_name, "length": str(len(picture.content))}
+        place = self._call("files.getUploadURLExternal", form=about)
+        self.post(str(place.get("upload_url", "")), body=picture.content, headers={"Content-Type": picture.media_type})
+        return str(place.get("file_id", ""))
+
+    def _share(self, file_id: str, handle: str, message: Message) -> None:
+        """Show the uploaded picture. The words are there by now, and must not be sent again for its sake."""
+        files = json.dumps([{"id": file_id, "title": fitting.cut(message.title, HEADER)}], ensure_ascii=False)
+        form = {"files": files, "channel_id": handle.partition(" ")[0]}
+        if message.after:
+            form["thread_ts"] = _timestamp(message.after)
+        try:
+            self._call("files.completeUploadExternal", form=form)
+        except DeliveryError as error:
+            with contextlib.suppress(DeliveryError):
+                self.edit(handle, _pictureless(message, error))
 
     def payload(self, message: Message) -> Dict[str, Any]:
         """What is posted: blocks for the screen, and the whole text for the notification of a phone."""
@@ -233,3 +297,14 @@ class Slack(HttpChannel):
                 f"it did not take the message{said}.", f"메시지를 받아 주지 않았어요{said}.", permanent=True
             )
         return super().refusal(answer)
+
+
+def _timestamp(handle: str) -> str:
+    """What tells a message from the others of its channel."""
+    return handle.rpartition(" ")[2]
+
+
+def _pictureless(message: Message, error: DeliveryError) -> Message:
+    """`message`, which says why it has no picture."""
+    why = {"en": "The picture could not be sent.", "ko": "그림은 보내지 못했어요."}[message.lang]
+    return dataclasses.replace(message, body=f"{message.body}\n({why} {error.texts[message.lang]})".lstrip("\n"))

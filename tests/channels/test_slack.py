@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import re
 from typing import Any, Dict, List
+from urllib.parse import parse_qsl
 
 import pytest
 
-from knock_magic.channels.slack import API, Slack
+from knock_magic.channels.slack import Slack
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
+from knock_magic.event import ErrorInfo, Event, Picture
 from knock_magic.template import Message, render
 
 from .stage import CANARY, Answer, Contract, Internet, Request
@@ -40,16 +43,52 @@ def alive(request: Request) -> List[str]:
     found = [text for text in read(request) if "<" in text or ">" in text]
     marked = [element["text"] for element in elements(request) if element["type"] == "mrkdwn"]
     found += [text for text in marked if not (is_code(text) or re.fullmatch(r"[a-z_]+\n\*[\d.]+\*", text))]
-    return found + (["mrkdwn"] if request.json["mrkdwn"] else [])
+    return found + (["mrkdwn"] if request.json.get("mrkdwn") else [])
+
+
+class Service:
+    """Slack as a bot and a webhook see it: it numbers the messages, and keeps the files."""
+
+    def __init__(self, **fails: Answer) -> None:
+        self.fails = fails  # by the last part of a method's name
+        self.count = 0
+
+    def __call__(self, request: Request) -> Answer:
+        if request.host == "hooks.slack.com":
+            return Answer(200, "ok")
+        if request.host == "files.slack.com":
+            return self.fails.get("upload", Answer(200, "OK - 67"))
+        method = request.path.rpartition(".")[2]
+        if method in self.fails:
+            return self.fails[method]
+        self.count += method == "postMessage"
+        return Answer(200, {"ok": True, **self.facts(method)})
+
+    def facts(self, method: str) -> Dict[str, Any]:
+        if method == "postMessage":
+            return {"channel": "C0123456789", "ts": f"1503435956.{self.count:06}"}
+        if method == "getUploadURLExternal":
+            return {"upload_url": "https://files.slack.com/upload/v1/ABC", "file_id": "F123ABC456"}
+        return {"files": [{"id": "F123ABC456"}]} if method == "completeUploadExternal" else {}
+
+
+def refused(word: str, **more: Any) -> Answer:
+    return Answer(200, {"ok": False, "error": word, **more})
 
 
 CONTRACT = Contract(
-    settings={"webhook_url": HOOK},
-    answer=lambda request: Answer(200, "ok"),
+    settings={"token": TOKEN, "channel": "#training", "webhook_url": HOOK},
+    answer=lambda request: Service()(request),
+    is_message=lambda request: "/chat." in request.path,
     read=read,
     alive=alive,
-    inside=[("another word", Answer(200, "no_service"), True), ("nothing", Answer(200, ""), True)],
+    inside=[("another word", refused("no_text"), True), ("nothing", Answer(200, ""), True)],
+    gone=refused("message_not_found"),
+    below=lambda request: request.json.get("thread_ts"),
 )
+
+
+PICTURE = Picture("image/png", base64.b64encode(b"\x89PNG\r\n\x1a\n picture").decode())
 
 
 def hook() -> Slack:
@@ -76,7 +115,7 @@ def error_of(sender: Slack) -> DeliveryError:
 
 
 def test_a_headline_a_table_and_code(internet: Internet) -> None:
-    internet.answering = CONTRACT.answer
+    internet.answering = Service()
 
     hook().send(message())
 
@@ -88,7 +127,7 @@ def test_a_headline_a_table_and_code(internet: Internet) -> None:
 
 
 def test_the_short_template_s_one_line_is_a_headline_and_its_facts(internet: Internet) -> None:
-    internet.answering = CONTRACT.answer
+    internet.answering = Service()
 
     hook().send(message(template="short"))
 
@@ -117,7 +156,7 @@ def test_slack_s_own_models_take_the_blocks(template: str, size: int) -> None:
 
 def test_slack_s_own_webhook_client_sends_the_same(internet: Internet) -> None:
     webhook = pytest.importorskip("slack_sdk.webhook")
-    internet.answering = CONTRACT.answer
+    internet.answering = Service()
     told = message()
     body = hook().payload(told)
     hook().send(told)
@@ -134,21 +173,56 @@ def test_slack_s_own_webhook_client_sends_the_same(internet: Internet) -> None:
 
 def test_slack_s_own_web_client_sends_the_same(internet: Internet) -> None:
     sdk = pytest.importorskip("slack_sdk")
-    internet.answering = lambda request: Answer(200, {"ok": True, "ts": "1.2"}, {"Content-Type": "application/json"})
-    told = message()
-    bot().send(told)
+    internet.answering = Service()
+    told = dataclasses.replace(message(), after="C0123456789 1.2")
+    handle = bot().send(told)
+    bot().edit(handle, message("progress"))
 
     trusted = __import__("ssl").create_default_context(cafile=str(internet.bundle))
-    sdk.WebClient(TOKEN, ssl=trusted).chat_postMessage(channel="C0123456789", **bot().payload(told))
+    client = sdk.WebClient(TOKEN, ssl=trusted)
+    client.chat_postMessage(channel="C0123456789", thread_ts="1.2", reply_broadcast=True, **bot().payload(told))
+    said = bot().payload(message("progress"))
+    client.chat_update(channel="C0123456789", ts="1503435956.000001", text=said["text"], blocks=said["blocks"])
 
-    ours, theirs = internet.requests
-    assert (ours.host, ours.path) == (theirs.host, theirs.path) == ("slack.com", API.replace("https://slack.com", ""))
-    assert ours.headers["Authorization"] == theirs.headers["Authorization"]
-    assert ours.json == theirs.json
+    ours, theirs = internet.requests[:2], internet.requests[2:]
+    for mine, other in zip(ours, theirs):
+        assert (mine.host, mine.path) == (other.host, other.path)
+        assert mine.headers["Authorization"] == other.headers["Authorization"]
+        assert mine.json == other.json
+    assert [request.path for request in theirs] == ["/api/chat.postMessage", "/api/chat.update"]
+
+
+def test_slack_s_own_web_client_uploads_a_picture_so(internet: Internet) -> None:
+    sdk = pytest.importorskip("slack_sdk")
+    internet.answering = Service()
+    bot().send(message(picture=PICTURE))
+    ours = [request for request in internet.requests if "postMessage" not in request.path]
+    internet.requests.clear()
+
+    trusted = __import__("ssl").create_default_context(cafile=str(internet.bundle))
+    sdk.WebClient(TOKEN, ssl=trusted).files_upload_v2(
+        channel="C0123456789", content=PICTURE.content, filename="picture.png", title=message().title
+    )
+
+    theirs = internet.requests
+    assert [(each.host, each.path.partition("?")[0]) for each in ours] == [
+        (each.host, each.path.partition("?")[0]) for each in theirs
+    ]
+    assert [_form(ours[0]), _form(ours[2])] == [_form(theirs[0]), _form(theirs[2])]
+    assert ours[1].body == theirs[1].body == PICTURE.content
+    assert [each.headers.get("Authorization") for each in ours] == [f"Bearer {TOKEN}", None, f"Bearer {TOKEN}"]
+
+
+def _form(request: Request) -> Dict[str, Any]:
+    found: Dict[str, Any] = {
+        **dict(parse_qsl(request.path.partition("?")[2])),
+        **(request.form if request.body else {}),
+    }
+    return {**found, "files": json.loads(found.get("files", "[]"))}
 
 
 def test_backticks_of_an_error_do_not_end_its_code(internet: Internet) -> None:
-    internet.answering = CONTRACT.answer
+    internet.answering = Service()
 
     hook().send(message(error=ErrorInfo("ValueError", "a ``` b ```` c `````", None)))
 
@@ -157,7 +231,7 @@ def test_backticks_of_an_error_do_not_end_its_code(internet: Internet) -> None:
 
 @pytest.mark.parametrize("name", ["_a_", "*a*", "a/_b_", "`a`", "~a~", "a\nb", "<!here>"])
 def test_a_name_with_signs_stands_in_plain_text(internet: Internet, name: str) -> None:
-    internet.answering = CONTRACT.answer
+    internet.answering = Service()
 
     hook().send(message(metrics={name: 0.5}))
 
@@ -168,7 +242,7 @@ def test_a_name_with_signs_stands_in_plain_text(internet: Internet, name: str) -
 
 
 def test_a_bot_posts_to_its_channel(internet: Internet) -> None:
-    internet.answering = lambda request: Answer(200, {"ok": True})
+    internet.answering = Service()
 
     Slack(token=TOKEN, channel="C0123456789", webhook_url=HOOK).send(message())
 
@@ -195,6 +269,95 @@ def test_only_ok_true_is_a_success(internet: Internet, body: Dict[str, Any]) -> 
     internet.answering = lambda request: Answer(200, body)
 
     assert error_of(bot()).permanent
+
+
+def test_a_webhook_takes_words_alone(internet: Internet) -> None:
+    internet.answering = Service()
+
+    handle = hook().send(dataclasses.replace(message(picture=PICTURE), after="C0 1.2"))
+
+    assert (handle, hook().edits, hook().threads, hook().takes_pictures) == (None, False, False, False)
+    assert (bot().edits, bot().threads, bot().takes_pictures) == (True, True, True)
+    assert internet.requests[0].json == hook().payload(message())
+
+
+def test_an_end_in_a_thread_is_shown_in_the_channel_too(internet: Internet) -> None:
+    internet.answering = Service()
+    first = bot().send(message("progress"))
+
+    bot().send(dataclasses.replace(message("finished"), after=first))
+
+    posted = internet.requests[-1].json
+    assert (posted["thread_ts"], posted["reply_broadcast"]) == ("1503435956.000001", True)
+    assert "thread_ts" not in internet.requests[0].json
+
+
+def test_a_channel_s_name_is_good_for_edits_too(internet: Internet) -> None:
+    """Only `chat.postMessage` takes names; what it answers has the ID."""
+    internet.answering = Service()
+    named = Slack(token=TOKEN, channel="#training")
+
+    named.edit(named.send(message("progress")), message("progress"))
+
+    assert [request.json["channel"] for request in internet.requests] == ["#training", "C0123456789"]
+
+
+# Pictures.
+
+
+def test_a_picture_stands_behind_its_words(internet: Internet) -> None:
+    internet.answering = Service()
+
+    bot().send(dataclasses.replace(message(picture=PICTURE), after="C0123456789 1.2"))
+
+    methods = [request.path.rpartition("/")[2] for request in internet.requests]
+    assert methods == ["files.getUploadURLExternal", "ABC", "chat.postMessage", "files.completeUploadExternal"]
+    assert internet.requests[0].form == {"filename": "picture.png", "length": str(len(PICTURE.content))}
+    assert internet.requests[1].body == PICTURE.content
+    shared = internet.requests[3].form
+    assert json.loads(shared.pop("files")) == [{"id": "F123ABC456", "title": message().title}]
+    assert shared == {"channel_id": "C0123456789", "thread_ts": "1.2"}
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        ({"getUploadURLExternal": refused("missing_scope", needed="files:write")}, "files:write"),
+        ({"upload": Answer(400, "no")}, "HTTP 400"),
+        ({"completeUploadExternal": refused("channel_not_found")}, "channel_not_found"),
+        ({"completeUploadExternal": Answer(500, "oops")}, "HTTP 500"),
+    ],
+)
+def test_a_picture_that_is_refused_never_costs_the_words(
+    internet: Internet, fails: Dict[str, Answer], said: str
+) -> None:
+    """They are sent once, and say what became of the picture."""
+    internet.answering = service = Service(**fails)
+
+    assert bot().send(message(picture=PICTURE)) == "C0123456789 1503435956.000001"
+
+    last = [request for request in internet.requests if "/chat." in request.path][-1]
+    assert "그림은 보내지 못했어요." in last.json["text"]
+    assert said in last.json["text"]
+    assert message().title in last.json["text"]
+    assert service.count == 1
+
+
+@pytest.mark.parametrize("step", ["getUploadURLExternal", "upload"])
+def test_a_picture_that_can_not_be_uploaded_now_is_tried_again_with_its_words(internet: Internet, step: str) -> None:
+    internet.answering = service = Service(**{step: Answer(503, "busy")})
+
+    with pytest.raises(DeliveryError) as caught:
+        bot().send(message(picture=PICTURE))
+
+    assert not caught.value.permanent
+    assert service.count == 0
+
+
+def test_words_stand_though_neither_the_picture_nor_a_word_about_it_gets_through(internet: Internet) -> None:
+    internet.answering = Service(completeUploadExternal=Answer(500), update=Answer(500))
+
+    assert bot().send(message(picture=PICTURE))
 
 
 # Its words.
