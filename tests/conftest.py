@@ -20,9 +20,11 @@ from phone import Phone
 jupyter_client = pytest.importorskip("jupyter_client")
 pytest.importorskip("ipykernel")
 
-# Started by nohup or the like, we and all our children would be deaf to what these tests send.
+# Started by nohup, in a shell's background or the like, we and all our children would be deaf to what these tests send.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOAD = "%load_ext knock"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -176,12 +178,14 @@ class Result:
 
 
 class Kernel:
-    """A real kernel in the Python that runs the tests, driven over its sockets."""
+    """A real kernel in the Python that runs the tests, driven over its sockets. `options` are of its command line."""
 
-    def __init__(self, env: Dict[str, str], folder: Path) -> None:
+    def __init__(self, env: Dict[str, str], folder: Path, *options: str) -> None:
         self._log = (folder / "kernel.log").open("ab")
         self.manager = jupyter_client.KernelManager(connection_file=str(folder / f"kernel-{uuid.uuid4()}.json"))
-        self.manager.start_kernel(env=env, cwd=str(folder), stdout=self._log, stderr=self._log)
+        self.manager.start_kernel(
+            env=env, cwd=str(folder), stdout=self._log, stderr=self._log, extra_arguments=list(options)
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -321,12 +325,12 @@ def kernel_with_knock(home: Home, module_phone: Phone) -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def start_kernel(home: Home) -> Iterator[Callable[[Dict[str, str]], Kernel]]:
-    """Start a kernel of this test's own with an environment."""
+def start_kernel(home: Home) -> Iterator[Callable[..., Kernel]]:
+    """Start a kernel of this test's own with an environment, and options."""
     kernels: List[Kernel] = []
 
-    def start(env: Dict[str, str]) -> Kernel:
-        kernels.append(Kernel(env, home.work))
+    def start(env: Dict[str, str], *options: str) -> Kernel:
+        kernels.append(Kernel(env, home.work, *options))
         return kernels[-1]
 
     yield start
