@@ -382,7 +382,7 @@ class Courier:
         if row["refused"] and row["event"] != "test":
             self._do("give_up", knock, channel, now, row["refused"])
             return []
-        if noise.goes_on(row["grouping"], now - row["happened_at"], self._is_working()):
+        if not row["in_digest"] and noise.goes_on(row["grouping"], now - row["happened_at"], self._is_working()):
             self._do("later", knock, channel, now + noise.BATCH_WAIT_S, "", False)
             return []
         if now - news_since(row) > retry.EXPIRES_S:
@@ -390,7 +390,11 @@ class Courier:
             return []
         if fingerprint not in self._settings:
             return []
-        if noise.is_live(row["grouping"]):
+        late_s = None
+        if row["in_digest"]:
+            row = self._do("merge", self._do("gather", row), now, noise.digest)
+            knock, late_s = row["knock"], now - row["happened_at"]
+        elif noise.is_live(row["grouping"]):
             if self._do("is_overtaken", row, now):
                 return []
         elif row["grouping"] and row["attempts"] == 0:
@@ -405,7 +409,7 @@ class Courier:
             "settings": self._settings[fingerprint],
             "event": dict(spoken(row), maybe_sent=bool(row["maybe_sent"])),
             "attempts": attempts,
-            "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts),
+            "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts) if late_s is None else late_s,
             "after": handles["first"],
             "live": handles["live"] if noise.is_live(row["grouping"]) else None,
             **json.loads(row["rules"]),
@@ -460,16 +464,16 @@ class Courier:
         self._do(
             "later", result["knock"], result["channel"], now + delay, result["reason"], bool(result.get("maybe_sent"))
         )
-        self._pause(fingerprint, asked)
+        self._pause(fingerprint, asked, bool(result.get("digest")))
 
-    def _pause(self, fingerprint: str, asked: Optional[float]) -> None:
+    def _pause(self, fingerprint: str, asked: Optional[float], digest: bool) -> None:
         """The address is out of order, not the one knock that found it so: all of them wait."""
         until = time.time() + retry.next_delay(self._failures.get(fingerprint, 1), asked, chance())
         self._out_of_order[fingerprint] = until
         if asked is None:
             self._do("pause", self._name, fingerprint, until)
         else:
-            self._do("pause_all", fingerprint, until)
+            self._do("pause_all", fingerprint, until, digest)
 
     # Bad news about an address.
 

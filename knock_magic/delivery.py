@@ -140,6 +140,7 @@ def send(item: Mapping[str, Any]) -> Result:
             retry_after=error.retry_after,
             maybe_sent=error.maybe_sent,
             revoked=error.revoked,
+            digest=error.digest,
         )
     except SettingsError as error:  # someone's own channel that can't be used: its file may be half written, or gone
         result.update(

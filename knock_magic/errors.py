@@ -41,6 +41,7 @@ class DeliveryError(KnockError):
         retry_after: seconds the provider asked us to wait, if it did.
         revoked: the address or key itself is no longer good, so nothing else will get through either.
         maybe_sent: the message may have arrived all the same (a time-out after it was written).
+        digest: a day's quota is used up, so whatever waits for this address meanwhile is told by one message then.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class DeliveryError(KnockError):
         retry_after: Optional[float] = None,
         maybe_sent: bool = False,
         revoked: bool = False,
+        digest: bool = False,
     ) -> None:
         texts = {"en": reason, "ko": reason} if isinstance(reason, str) else reason
         super().__init__(texts["en"], texts["ko"])
@@ -58,6 +60,7 @@ class DeliveryError(KnockError):
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
         self.revoked = revoked
+        self.digest = digest
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> Tuple[str, str]:

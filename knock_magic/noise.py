@@ -19,6 +19,11 @@ BATCH_WAIT_S = 1.0  # the next cell of a Run All begins at once
 BATCH_LONGEST_S = 300.0  # then what ended is told, though the batch goes on
 
 MOST_NAMES = 5
+MOST_DIGESTED = 20
+SHORT_ERROR = 60  # characters; in a digest the others need room too
+
+DIGEST = "digest"
+_WRONG = ("failed", "died", "stalled")
 
 _LIVE = "live "
 _NEVER_HELD = ("message", "test", "warning")
@@ -112,6 +117,33 @@ def speaker(events: List[Dict[str, Any]]) -> Tuple[int, Dict[str, Any]]:
         if len(ranks) > 1
         else list(dict.fromkeys(name for name in names if name != own))[-MOST_NAMES:],
     }
+
+
+def digest(events: List[Dict[str, Any]]) -> Tuple[int, Dict[str, Any]]:
+    """Which of `events` speaks for all that waited for a new day: the last one that went wrong, else the last.
+
+    The others are told by outcome and name, what went wrong before all else, and more of them than elsewhere.
+    """
+    wrong = [at for at, each in enumerate(events) if each["event"] in _WRONG]
+    index = wrong[-1] if wrong else len(events) - 1
+    others = [each for each in events if each is not events[index]]
+    told = [line for each in others for line in (*_digested(each), f"{each['event']} {each['name']}")]
+    if not told:
+        return index, {"more": events[index].get("more", 0), "among": list(events[index].get("among", ()))}
+    told = [*_digested(events[index]), *told]
+    told.sort(key=lambda line: line.partition(" ")[0] not in _WRONG)  # the order stays otherwise
+    error = events[index].get("error")
+    return index, {
+        "note": DIGEST,
+        "more": events[index].get("more", 0) + sum(1 + each.get("more", 0) for each in others),
+        "among": told[:MOST_DIGESTED],
+        "error": error and dict(error, message=error["message"][:SHORT_ERROR], traceback=None),
+    }
+
+
+def _digested(event: Mapping[str, Any]) -> List[str]:
+    """What `event` tells of others since an earlier digest."""
+    return list(event.get("among", ())) if event.get("note") == DIGEST else []
 
 
 def _ranks(event: Mapping[str, Any]) -> List[int]:

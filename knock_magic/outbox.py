@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     File = Tuple[int, int]
     Speaker = Callable[[List[Row]], Tuple[int, Row]]
 
-VERSION = 2
+VERSION = 3
 FILE = "outbox.db"
 BUSY_MS = 5000
 POLL_S = 0.01
 MEMORY = ":memory:"
+DIGEST = "digest"  # the grouping of what waited for a new day
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError)  # what comes of reading a row in which bytes are others
 NO_FILE = (0, 0)
 
@@ -99,6 +100,9 @@ CREATE TABLE IF NOT EXISTS handles (
 CREATE TABLE IF NOT EXISTS pauses (
     fingerprint TEXT PRIMARY KEY,
     until REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS digests (
+    fingerprint TEXT PRIMARY KEY
 );
 CREATE TABLE IF NOT EXISTS aside (
     fingerprint TEXT PRIMARY KEY,
@@ -281,8 +285,9 @@ class Outbox:
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
             "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
-            "d.speaks_for, k.run, k.event, k.name, k.rules, k.body, a.reason AS refused "
-            "FROM deliveries d JOIN knocks k ON k.id = d.knock LEFT JOIN aside a ON a.fingerprint = d.fingerprint "
+            "d.speaks_for, k.run, k.event, k.name, k.rules, k.body, a.reason AS refused, "
+            "g.fingerprint IS NOT NULL AND k.event <> 'test' AS in_digest FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "LEFT JOIN aside a ON a.fingerprint = d.fingerprint LEFT JOIN digests g ON g.fingerprint = d.fingerprint "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
             f"AND d.fingerprint NOT IN ({marks}) ORDER BY d.attempts, d.next_at, k.happened_at LIMIT ?",
             (owner, now, now, *busy, limit),
@@ -337,6 +342,18 @@ class Outbox:
             self._db.executemany(_FORGET_BODY, [(each["knock"],) * 2 for each in group if each is not chosen])
         return chosen
 
+    def gather(self, row: Mapping[str, Any]) -> Row:
+        """Group all that waits at the address of the due `row`, whoever has it, so that one of them can tell of all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._db.execute(
+                "UPDATE deliveries SET grouping = ? WHERE channel = ? AND fingerprint = ? AND state = 'due' "
+                "AND knock NOT IN (SELECT id FROM knocks WHERE event = 'test')",
+                (DIGEST, row["channel"], row["fingerprint"]),
+            )
+            self._db.execute("DELETE FROM digests WHERE fingerprint = ?", (row["fingerprint"],))
+        return {**row, "grouping": DIGEST}
+
     def done(
         self, knock: str, channel: str, now: float, late_s: float, handle: Optional[str] = None, lost: str = ""
     ) -> None:
@@ -369,10 +386,15 @@ class Outbox:
             (until, owner, fingerprint),
         )
 
-    def pause_all(self, fingerprint: str, until: float) -> None:
-        """It asked to be left alone: nothing goes there before `until`, whoever has it and whatever is still to come."""
+    def pause_all(self, fingerprint: str, until: float, digest: bool = False) -> None:
+        """It asked to be left alone: nothing goes there before `until`, whoever has it and whatever is still to come.
+
+        With `digest`, what waits there by then is to be told by one message.
+        """
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
+            if digest:
+                self._db.execute("INSERT OR IGNORE INTO digests (fingerprint) VALUES (?)", (fingerprint,))
             self._db.execute("INSERT OR REPLACE INTO pauses (fingerprint, until) VALUES (?,?)", (fingerprint, until))
             self._db.execute(
                 "UPDATE deliveries SET next_at = max(next_at, ?) WHERE fingerprint = ? AND state = 'due'",
@@ -605,6 +627,7 @@ class Outbox:
 
     def take_back(self, fingerprint: str) -> bool:
         """The address works again; False if it had not been put aside."""
+        self._changed("DELETE FROM digests WHERE fingerprint = ?", (fingerprint,))
         return self._changed("DELETE FROM aside WHERE fingerprint = ?", (fingerprint,))
 
     def aside(self) -> Dict[str, str]:

@@ -49,6 +49,8 @@ LONGEST_SHORT_ERROR = 100
 LONGEST_ERROR = 500  # the whole message is in `detailed`
 MOST_NAMES = 5  # of others that a knock tells of, as `noise` leaves them
 LONGEST_NAME = 40
+LONGEST_DIGESTED = 20
+DIGEST = "digest"  # the note of an event that speaks for what waited for a new day
 # Both of KS X 1001, so that a Korean font draws them equally wide, and no emoji, which phones draw in sizes of their own.
 FULL, EMPTY = "■", "□"
 CELLS = 10
@@ -273,6 +275,8 @@ def _warning(event: Event, lang: str, template: str) -> str:
 def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
     """What no template may leave out, for it changes what the rest means."""
     lines, said = [], LINES[lang]
+    if event.note == DIGEST:
+        return [*_digest(event, lang), *_told_of_itself(event, lang, late_s)]
     ranks = [each for each in event.among if each.startswith("rank ")]
     names = [each for each in event.among if each not in ranks]
     if len(ranks) > 1:
@@ -284,6 +288,19 @@ def _always_told(event: Event, lang: str, late_s: float) -> List[str]:
         left_out = "…, " if len(names) >= MOST_NAMES and event.more > len(names) else ""
         shown = ", ".join(one_line(each, LONGEST_NAME) for each in names)
         lines.append(said[key].format(count=event.more, names=left_out + shown))
+    return [*lines, *_told_of_itself(event, lang, late_s)]
+
+
+def _digest(event: Event, lang: str) -> List[str]:
+    """What else waited for a new day."""
+    names = [each.partition(" ") for each in event.among]
+    shown = [f"{ICONS.get(kind, ICONS['message'])} {one_line(name, LONGEST_DIGESTED)}" for kind, _, name in names]
+    left_out = ", …" if event.more > len(shown) else ""
+    return [LINES[lang]["digest"].format(count=event.more, names=", ".join(shown) + left_out)]
+
+
+def _told_of_itself(event: Event, lang: str, late_s: float) -> List[str]:
+    lines, said = [], LINES[lang]
     if event.slept_s:
         lines.append(said["slept"].format(span=say_duration(event.slept_s, lang)))
     if late_s:

@@ -222,6 +222,7 @@ class Kakao(HttpChannel):
                 f"today's {self.daily} notes are used up, so the next one goes out tomorrow.",
                 f"오늘 보낼 수 있는 {self.daily}개를 다 썼어요. 다음 알림은 내일 보낼게요.",
                 retry_after=until_tomorrow(),
+                digest=True,
             )
 
     def _count(self, kept: Kept) -> None:
@@ -254,6 +255,7 @@ class Kakao(HttpChannel):
             permanent=trouble.kind in ("permanent", "revoked"),
             revoked=trouble.kind == "revoked",
             retry_after={"tomorrow": until_tomorrow(), "minutes": TOKENS_AGAIN_S}.get(trouble.kind),
+            digest=trouble.kind == "tomorrow",
         )
 
 

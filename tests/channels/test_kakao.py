@@ -318,6 +318,7 @@ def test_the_ceiling_of_a_day_holds_and_ends_with_it(service: Service, monkeypat
     error = error_of(sender)
 
     assert (error.permanent, error.revoked, error.retry_after) == (False, False, 43_200)
+    assert error.digest
     assert len(service.notes) == 3
     monkeypatch.setattr(kakao.time, "time", lambda: float(noon + 43_200))
     sender.send(message())
@@ -366,6 +367,7 @@ def test_a_code_says_what_to_do(service: Service, code: int, kind: Tuple[bool, b
     assert f"({code})" in error.texts["ko"]
     if word == "tomorrow":
         assert 0 < error.retry_after <= 86_400
+    assert error.digest is (word == "tomorrow")
 
 
 @pytest.mark.parametrize(
