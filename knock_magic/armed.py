@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 import os
 import sys
 import types
@@ -19,10 +18,10 @@ from knock_magic import knocker, options
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import tell_end
 from knock_magic.errors import UsageError
-from knock_magic.event import Event, Progress
+from knock_magic.event import Event
 from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
-from knock_magic.metrics import MOST_METRICS, as_metric, as_result
+from knock_magic.metrics import as_result
 from knock_magic.options import Options
 from knock_magic.runs import Run
 
@@ -133,8 +132,10 @@ class Inside:
         _around.set(tuple(other for other in _around.get() if other is not self._piece))
 
 
-def begun(door: Knocker, name: str, rules: Mapping[str, Any]) -> Run:
-    """A run outside any cell, started."""
+def begun(door: Knocker, name: str, rules: Mapping[str, Any], **watching: Any) -> Run:
+    """A run outside any cell, started; `watching` says how `signs.watch` is to look at it."""
+    from knock_magic.signs import watch  # not above: to be armed must not slow an import
+
     if door.cells is None:
         rules = {**rules, "script": True}  # it dies with no kernel
 
@@ -146,6 +147,7 @@ def begun(door: Knocker, name: str, rules: Mapping[str, Any]) -> Run:
 
     run = Run(clean(one_line(name, NAME_LIMIT), NAME_LIMIT), tell, notebook=door.notebook())
     run.start()
+    watch(door, run, rules, **watching)
     return run
 
 
@@ -154,9 +156,6 @@ def armed(name: Optional[str], given: Mapping[str, Any]) -> Armed:
     asked = options.from_values(name or "", given)
     if asked.template:
         knocker.current().configuration.template(asked.template)
-    later = [option[2:] for option in asked.not_yet() if option != "--every"]
-    if later:
-        knocker.say_on_stderr(options.not_yet_line(later))
     return Armed(asked)
 
 
@@ -190,24 +189,13 @@ def here() -> Tuple[Optional[Run], Mapping[str, Any]]:
 @guarded
 def tell_progress(run: Run, rules: Mapping[str, Any], step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
     """Keep the latest `metrics` of `run`, and knock with how far it is where its rules want that now."""
-    due = "progress" in rules["on"] and run.is_quiet_for(rules.get("every_s") or OFTEN_S)
-    few = itertools.islice(metrics.items(), MOST_METRICS)
-    run.note({name: as_metric(value) for name, value in few if due or _is_at_hand(value)})
-    at = _whole(step)
-    if due and at is not None:
-        run.progress(Progress(at, _whole(total)))
+    if run.track:
+        run.track.report(step, total, metrics, is_due(run, rules))
 
 
-def _is_at_hand(value: Any) -> bool:
-    """Whether looking at `value` makes nobody wait: a tensor on a GPU would stop the loop until it is computed."""
-    return "cpu" in str(getattr(value, "device", "cpu")).lower()
-
-
-def _whole(number: Any) -> Optional[int]:
-    try:
-        return int(number)
-    except (TypeError, ValueError, OverflowError):
-        return None  # the loop must not end because of a step that is none
+def is_due(run: Run, rules: Mapping[str, Any]) -> bool:
+    """Whether it is time again to say how far `run` is, if that was asked for."""
+    return "progress" in rules["on"] and run.is_quiet_for(rules.get("every_s") or OFTEN_S)
 
 
 # Functions.

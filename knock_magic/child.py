@@ -18,15 +18,13 @@ import threading
 import time
 from typing import Any, Dict, Optional, Sequence, Set, Union
 
-from knock_magic.cleaning import clean
+from knock_magic.cleaning import last_lines
 
 if sys.platform != "win32":
     from knock_magic.terminal import Terminal
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as a shell answers
 KILLED_BY = 128  # and more by the signal's number
-TAIL_LINES = 20
-TAIL_CHARACTERS = 2000
 TAIL_BYTES = 64 * 1024
 CHUNK = 65536
 # After the command's end its last words are on their way for a moment; what it left running may hold on longer.
@@ -59,6 +57,7 @@ class Child:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._tail = Tail()
+        self.said = 0  # how often it was heard
         self._passed: Optional[int] = None
         self._passed_mono = 0.0
         self._typed = b""
@@ -164,6 +163,7 @@ class Child:
         if not data:
             del self._sources[fd]
             return
+        self.said += 1
         self._tail.add(data)
         try:
             while data:
@@ -258,12 +258,7 @@ class Tail:
 
     def text(self) -> str:
         """The last 20 lines, as they looked in the end; from the traceback on, if there is one in them."""
-        lines = self._data.decode("utf-8", "replace").split("\n")
-        # A bar is drawn over and over in one line; what stood there last is what there was to see.
-        seen = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-        last = [line for line in (clean(line, TAIL_CHARACTERS).rstrip() for line in seen) if line][-TAIL_LINES:]
-        starts = [at for at, line in enumerate(last) if line.startswith("Traceback (most recent call last)")]
-        return "\n".join(last[starts[-1] if starts else 0 :])[-TAIL_CHARACTERS:]
+        return last_lines(self._data.decode("utf-8", "replace"))
 
 
 def _read(fd: int) -> Optional[bytes]:
@@ -281,6 +276,7 @@ class PlainChild:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._tail = Tail()
+        self.said = 0
         self._process = subprocess.Popen(list(command), stderr=None if sys.stderr.isatty() else subprocess.PIPE)
         self._copier = threading.Thread(target=self._copy, daemon=True)
         self._copier.start()
@@ -305,6 +301,7 @@ class PlainChild:
             data = os.read(errors.fileno(), CHUNK)
             if not data:
                 return
+            self.said += 1
             self._tail.add(data)
             os.write(2, data)
 

@@ -31,6 +31,19 @@ def clean(text: str, limit: int) -> str:
     return _cut(_readable(head), limit, str.__len__(text) > len(head))
 
 
+TAIL_LINES = 20
+TAIL_CHARACTERS = 2000
+
+
+def last_lines(text: str) -> str:
+    """The last 20 lines of what was printed, as they looked in the end; from the last traceback on, if there is one."""
+    # A bar is drawn over and over in one line; what stood there last is what there was to see.
+    seen = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    last = [line for line in (clean(line, TAIL_CHARACTERS).rstrip() for line in seen) if line][-TAIL_LINES:]
+    starts = [at for at, line in enumerate(last) if line.startswith("Traceback (most recent call last)")]
+    return "\n".join(last[starts[-1] if starts else 0 :])[-TAIL_CHARACTERS:]
+
+
 def one_line(text: str, limit: int) -> str:
     """`text` cleaned, on one line."""
     head = beginning(text, 4 * limit)

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from knock_magic import death, dispatch, language, mute, noise, retry, slate, watch
+from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, watch
 from knock_magic.names import name_of
 from knock_magic.outbox import DAMAGED, spoken
 from knock_magic.rules import ENDINGS, told, wanted
@@ -99,6 +99,8 @@ class Courier:
         self._expired: Dict[str, List[Line]] = {}  # by channel, what is still to be told of
         self._aside: Dict[str, str] = {}  # channel -> fingerprint, as the kernel was told
         self._runs: Dict[str, Line] = {}  # what is running, as the kernel told it
+        self._pulses: Dict[str, stalls.Pulse] = {}  # of the runs whose interpreter gives beats
+        self._work = life.Work(parent)
         self._noted_cells: Dict[str, str] = {}  # the ids of the knocks, should they be lost
         self._said_bye = False
         self._kernel_gone = False
@@ -122,6 +124,7 @@ class Courier:
             elif source == "delivery":
                 self._hear_delivery(*data)
             self._mind_the_clock()
+            self._feel_the_pulses()
             self._dispatch.kill_overdue()
             self._start_due()
             self._tell_of_the_expired()
@@ -132,6 +135,7 @@ class Courier:
     def _patience(self) -> float:
         """Seconds until there is something to do without being told."""
         moments = [self._next_tick - time.monotonic()]
+        moments += [pulse.next_look - time.monotonic() for pulse in self._pulses.values()]
         deadline = self._dispatch.patience()
         if deadline is not None:
             moments.append(deadline)
@@ -193,7 +197,17 @@ class Courier:
         self._oom_kills = death.oom_kills()
         self._note_open(run, message)
 
+    def _on_beat(self, message: Line) -> None:
+        """The interpreter that works on a run answers."""
+        run, line = message["run"], self._runs.get(message["run"])
+        if line is None:
+            return
+        line["event"]["progress"] = message["progress"]  # as far as it came, should it die
+        if self._pulses.setdefault(run, stalls.Pulse()).beat(time.monotonic(), message["limit_s"]):
+            self._keep(_on_the_way(line, "progress", "again"), line["rules"])
+
     def _on_close(self, message: Line) -> None:
+        self._pulses.pop(message["run"], None)
         if self._runs.pop(message["run"], None):
             self._do("close_runs", [message["run"]])
 
@@ -201,12 +215,25 @@ class Courier:
         event = message["event"]
         self._keep(event, message["rules"])
         if event["event"] in ENDINGS:
+            self._pulses.pop(event["run"], None)
             self._runs.pop(event["run"], None)
             self._do("close_runs", [event["run"], cell_run(event["started_at"])])
         self._answer({"op": "kept", "id": event["id"]})
 
     def _on_bye(self, message: Line) -> None:
         self._said_bye = True
+
+    def _feel_the_pulses(self) -> None:
+        """An interpreter that gives no beat any more has hung; no thread of its own could tell."""
+        now = time.monotonic()
+        due = [run for run, pulse in self._pulses.items() if now >= pulse.next_look]
+        if not due or self._kernel_gone:
+            return
+        worked = self._work.since_last(now, (os.getpid(),))
+        for run in due:
+            pulse, line = self._pulses[run], self._runs[run]
+            if pulse.look(now, worked):
+                self._keep(_on_the_way(line, "stalled", "unresponsive", pulse.silent_s), line["rules"])
 
     def _keep(self, event: Line, rules: Line) -> None:
         now = time.time()
@@ -597,6 +624,12 @@ def ended(line: Line, error: Optional[Line], duration_s: float) -> Line:
         error=error,
         note=_note(line, error, os.environ),
     )
+
+
+def _on_the_way(line: Line, kind: str, note: str, still_s: float = 0.0) -> Line:
+    """The open run of `line`, of which the kernel itself can't or need not tell this."""
+    duration_s = max(0.0, time.monotonic() - line["mono"])
+    return dict(line["event"], id=str(uuid.uuid4()), event=kind, note=note, duration_s=duration_s, still_s=still_s)
 
 
 def _note(line: Line, error: Optional[Line], environ: Mapping[str, str]) -> Optional[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import uuid
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 Metric = Union[int, float, str]
 
@@ -75,6 +75,13 @@ class Event:
     rank: Optional[int] = None  # of a process in a distributed job
     more: int = 0  # how many earlier events this one speaks for too
     among: Tuple[str, ...] = ()  # names or ranks of those
+    still_s: float = 0.0  # seconds in which nothing has happened
+    curves: Mapping[str, List[float]] = dataclasses.field(default_factory=dict)  # how its metrics went
+    may_draw: bool = False  # whether these may become a picture: what draws it is there
+    tail: Optional[str] = None  # the last lines that it printed
+    verdict: Optional[Mapping[str, Any]] = None  # what its metric is compared with, as `verdict` says it
+    usual_s: Optional[float] = None  # how long earlier runs of its name took
+    usual_of: int = 0  # how many these were
     slept_s: float = 0.0  # seconds the machine was suspended meanwhile; not in `duration_s`
     maybe_sent: bool = False  # an earlier try may have arrived
 

@@ -178,6 +178,9 @@ class Knocker:
             "wants": {} if rank else wants,
             "min_s": min_s if options.min is None else options.min,
             "every_s": options.every,
+            "stall_s": options.stall,
+            "metric": options.metric,
+            "baseline": options.baseline,
             "rank": rank,
             "job": runs.job(self._sources.environ) if rank is not None else None,
             "template": template,
@@ -237,7 +240,7 @@ class Knocker:
         event = self.redactor.event(event)
         data = event.to_json()
         line = {"op": "tell", "event": data, "rules": self._outside(about)}
-        if event.event == "progress":
+        if event.event == "progress" and not event.note:
             self.sidecar.progress(line)
         else:
             self.sidecar.tell(event.id, line, ends=event.run if event.event in rules.ENDINGS else "")

@@ -14,9 +14,6 @@ from knock_magic.rules import OUTCOMES
 # A token is quoted as a whole, an option with a quoted value, or a run of anything but space.
 _TOKEN = re.compile(r"""(?:--[\w-]+=)?(?:"[^"]*"|'[^']*')(?=\s|$)|\S+""")
 
-# Parsed from the start, so that a notebook written for a later version says what this one leaves out.
-LATER = ("stall", "metric", "baseline")
-
 HELP: Dict[str, Dict[str, str]] = {
     "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},
     "template": {
@@ -50,21 +47,6 @@ class Options:
     stall: Optional[float] = None
     metric: Optional[str] = None
     baseline: Optional[str] = None
-
-    def not_yet(self) -> List[str]:
-        """The options that were given and do nothing in this version."""
-        return [f"--{name}" for name in LATER if getattr(self, name) is not None]
-
-
-def not_yet_line(names: Sequence[str]) -> str:
-    """What is said of options that were understood and do nothing in this version."""
-    shown = ", ".join(names)
-    return language.pick(
-        {
-            "en": f"{shown} is understood, but does nothing in this version yet.",
-            "ko": f"{shown} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
-        }
-    )
 
 
 def parse(line: str) -> Options:

@@ -21,7 +21,9 @@ def is_due(event: Mapping[str, Any], rules: Mapping[str, Any]) -> bool:
     """Whether `event` is worth a knock: it is one of the outcomes asked for, and took long enough."""
     if event["event"] in _ALWAYS:
         return True
-    return event["event"] in rules["on"] and event["duration_s"] >= rules["min_s"]
+    # That it goes again is for those who were told that it had stalled.
+    kind = "stalled" if event.get("note") == "again" else event["event"]
+    return kind in rules["on"] and event["duration_s"] >= rules["min_s"]
 
 
 def told(event: Mapping[str, Any], rules: Mapping[str, Any]) -> List[str]:

@@ -7,9 +7,10 @@ import functools
 import getpass
 import os
 import platform
+import threading
 import time
 import uuid
-from typing import Callable, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from knock_magic.event import ErrorInfo, Event, Metric, Progress
 from knock_magic.rules import ENDINGS
@@ -58,7 +59,16 @@ class Run:
             execution_count=execution_count,
             rank=rank(os.environ),
         )
+        self.track: Any = None  # what is seen of it from outside, where somebody looks (`signs`)
+        self.adds: Callable[[str], Optional[Mapping[str, Any]]] = lambda event: None  # facts for what is told next
+        # The end is told by the loop's thread, and what is seen of it on the way by another one.
+        self._telling = threading.RLock()
         self._suspended_before = suspended_s()
+
+    @property
+    def started_at(self) -> float:
+        """When it began, in seconds since the epoch."""
+        return self._first.started_at
 
     def start(self) -> None:
         """Say that it begins."""
@@ -72,10 +82,24 @@ class Run:
         """Keep its latest metrics, for what is said next and for its end."""
         self._latest = {**self._latest, **metrics}
 
-    def progress(self, progress: Progress, metrics: Optional[Mapping[str, Metric]] = None) -> None:
-        """Say how far it is."""
+    def progress(
+        self,
+        progress: Optional[Progress],
+        metrics: Optional[Mapping[str, Metric]] = None,
+        *,
+        note: Optional[str] = None,
+    ) -> None:
+        """Say how far it is; None: only that it goes on."""
         self._said_mono = self._clock()
-        self._say("progress", progress=progress, metrics=metrics)
+        self._say("progress", progress=progress, metrics=metrics, note=note)
+
+    def stall(self, still_s: float, progress: Optional[Progress]) -> None:
+        """Say that nothing has happened for `still_s`."""
+        self._say("stalled", progress=progress, still_s=still_s)
+
+    def warn(self, note: str, progress: Optional[Progress]) -> None:
+        """Say that something is wrong with it, though it goes on; `note` says what."""
+        self._say("warning", progress=progress, note=note)
 
     def finish(self, metrics: Optional[Mapping[str, Metric]] = None, *, note: Optional[str] = None) -> None:
         """Say that it is done."""
@@ -101,32 +125,37 @@ class Run:
         progress: Optional[Progress] = None,
         metrics: Optional[Mapping[str, Metric]] = None,
         note: Optional[str] = None,
+        still_s: float = 0.0,
     ) -> None:
-        if self.ended or os.getpid() != self._pid:  # a forked child never speaks for its parent
+        if os.getpid() != self._pid:  # a forked child never speaks for its parent
             return
-        self.ended = event in ENDINGS
-        metrics = {**self._latest, **(metrics or {})}
-        before = self._told if event == "progress" else {}
-        if event == "progress":
-            self._told = {name: value for name, value in metrics.items() if not isinstance(value, str)}
-        duration = self._clock() - self.started_mono
-        slept = suspended_s() - self._suspended_before
-        self._tell(
-            dataclasses.replace(
-                self._first,
-                id=str(uuid.uuid4()),
-                event=event,
-                duration_s=duration,
+        with self._telling:
+            if self.ended:
+                return
+            more = self.adds(event) or {}
+            self.ended = event in ENDINGS
+            metrics = {**self._latest, **(metrics or {})}
+            before = self._told if event == "progress" else {}
+            if event == "progress":
+                self._told = {name: value for name, value in metrics.items() if not isinstance(value, str)}
+            duration = self._clock() - self.started_mono
+            slept = suspended_s() - self._suspended_before
+            facts: Dict[str, Any] = {
+                "id": str(uuid.uuid4()),
+                "event": event,
+                "duration_s": duration,
                 # Not a second reading of the wall clock: it may have been set meanwhile.
-                ended_at=self._first.started_at + duration + slept if self.ended else None,
-                slept_s=slept,
-                error=error,
-                progress=progress,
-                metrics=metrics,
-                before=before,
-                note=note,
-            )
-        )
+                "ended_at": self._first.started_at + duration + slept if self.ended else None,
+                "slept_s": slept,
+                "error": error,
+                "progress": progress,
+                "metrics": metrics,
+                "before": before,
+                "note": note,
+                "still_s": still_s,
+                **more,
+            }
+            self._tell(dataclasses.replace(self._first, **facts))
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import child, death, knocker
 from knock_magic.armed import begun
@@ -16,7 +16,7 @@ from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker, say_on_stderr
 from knock_magic.language import pick
 from knock_magic.names import name_of
-from knock_magic.options import Options, from_words, not_yet_line
+from knock_magic.options import Options, from_words
 from knock_magic.runs import Run
 
 EXIT_CODE = "exit_code"  # the metric that a command's exit code is shown as
@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
     except OSError as error:
         run, ending = _begin(door, asked, command), _not_started(command[0], error)
     else:
-        run, ending = _begin(door, asked, command), running.wait()
+        run, ending = _begin(door, asked, command, lambda: running.said), running.wait()
     _tell_end(run, ending, death.oom_kills() > oom_kills, os.environ)
     if door:
         door.tell_trouble()
@@ -56,8 +56,6 @@ def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
             "--show is for cells: knock run can't look into a command. Its exit code is shown.",
             "--show는 셀에서만 쓸 수 있어요. knock run은 명령 안을 볼 수 없고, 종료 코드를 보여 드려요.",
         )
-    if asked.not_yet():
-        say_on_stderr(not_yet_line(asked.not_yet()))
     return asked, list(words[at + 1 :])
 
 
@@ -67,10 +65,13 @@ def _door() -> Knocker:
 
 
 @guarded
-def _begin(door: Optional[Knocker], asked: Options, command: Sequence[str]) -> Optional[Run]:
+def _begin(
+    door: Optional[Knocker], asked: Options, command: Sequence[str], heard: Callable[[], int] = int
+) -> Optional[Run]:
     if door is None or door.settings.disable:
         return None
-    return begun(door, asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0))
+    name, rules = asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0)
+    return begun(door, name, rules, here=False, heard=heard)
 
 
 def _not_started(name: str, error: OSError) -> Ending:

@@ -136,6 +136,10 @@ class Sidecar:
             self.ensure()
             self._push(_encoded(line))
 
+    def beat(self, run: str, limit_s: float, progress: Any) -> None:
+        """This interpreter works on `run`; longer silence than `limit_s` means that it does not."""
+        self.progress({"op": "beat", "run": run, "limit_s": limit_s, "progress": progress and vars(progress)})
+
     def bye(self) -> None:
         """The kernel is about to end on purpose."""
         self.know("bye", {"op": "bye"})

@@ -301,6 +301,9 @@ def _digest(event: Event, lang: str) -> List[str]:
 
 def _told_of_itself(event: Event, lang: str, late_s: float) -> List[str]:
     lines, said = [], LINES[lang]
+    if event.still_s:
+        key = "silent" if event.note == "unresponsive" else "still"
+        lines.append(said[key].format(span=say_duration(event.still_s, lang)))
     if event.slept_s:
         lines.append(said["slept"].format(span=say_duration(event.slept_s, lang)))
     if late_s:

@@ -103,24 +103,16 @@ class CellWatcher:
         body = "".join(head.strip(cell.info.raw_cell.splitlines(keepends=True)))
         cell.run = self._run(cell, self._expanded(cell.options.name) or name_of(body) or head.MARK)
         cell.run.start()
+        from knock_magic.signs import watch  # with the first armed cell, and not at load
+
+        watch(self._knocker, cell.run, cell.rules)
 
     def _parse(self, typed: str) -> Options:
         try:
-            options = parse(typed)
+            return parse(typed)
         except KnockError as problem:
             self._knocker.warn(str(problem))
             return Options()
-        later = ", ".join(options.not_yet())
-        if later:
-            self._knocker.warn(
-                pick(
-                    {
-                        "en": f"{later} is understood, but does nothing in this version yet.",
-                        "ko": f"{later} 옵션은 알아들었지만, 이 버전에서는 아직 동작하지 않아요.",
-                    }
-                )
-            )
-        return options
 
     def _note(self, cell: OpenCell) -> None:
         """A plain cell stands on the slate, in case it takes the kernel down with it."""
@@ -167,6 +159,8 @@ class CellWatcher:
         for cell in ended:
             if slate and cell.slot >= 0 and cell.pid == pid:
                 slate.wipe(cell.slot)
+            if cell.run and cell is not ended[0]:  # nobody will tell its end any more
+                cell.run.ended = True
         return ended[0]
 
     @staticmethod

@@ -469,12 +469,6 @@ def test_options_are_texts_numbers_or_lists(script: Script, phone: Phone) -> Non
     assert [knock["name"] for knock in phone.knocks] == ["told"]
 
 
-def test_what_comes_later_says_so(script: Script) -> None:
-    done = script("import knock\nwith knock.run('x', stall='15m', metric='acc'): pass")
-
-    assert done.stderr == "knock: stall, metric is understood, but does nothing in this version yet.\n"
-
-
 # Nothing of ours is raised.
 
 
@@ -534,10 +528,10 @@ def test_progress_knocks_as_often_as_was_asked(script: Script, phone: Phone) -> 
         import time
         import knock
 
-        with knock.run("often", every=0.2):
+        with knock.run("often", every=1):
             for step in range(1, 4):
                 knock.progress(step, 3, loss=1 / step)
-            time.sleep(0.25)
+            time.sleep(1.2)
             for step in range(4, 7):
                 knock.progress(step, 6, loss=1 / step)
         with knock.run("never asked"):
@@ -548,8 +542,8 @@ def test_progress_knocks_as_often_as_was_asked(script: Script, phone: Phone) -> 
 
     end = phone.wait_for(event="finished", name="often")
     assert end["metrics"] == {"loss": 1 / 6}
-    said = [(knock["name"], knock["progress"]) for knock in phone.knocks if knock["event"] == "progress"]
-    assert said == [("often", {"step": 4, "total": 6, "eta_s": None})]
+    (said,) = [knock for knock in phone.knocks if knock["event"] == "progress"]
+    assert (said["name"], said["progress"]["step"], said["progress"]["total"]) == ("often", 4, 6)
     assert phone.wait_for(name="never asked")["metrics"] == {"acc": 0.5}
 
 
@@ -586,14 +580,15 @@ def test_progress_takes_anything_and_raises_nothing(script: Script, phone: Phone
 
 def test_a_cell_reports_progress(kernel_with_knock: Kernel, phone: Phone) -> None:
     result = kernel_with_knock.run(
-        "%%knock a cell --every 0.05\nimport knock, time\nknock.progress(1, 9, acc=0.1)\ntime.sleep(0.06)\n"
-        "knock.progress(2, 9, acc=0.2)"
+        "%%knock a cell --every 1\nimport knock, time\nknock.progress(1, 9, acc=0.1)\ntime.sleep(1.2)\n"
+        "knock.progress(2, 9, acc=0.2)\ntime.sleep(1)"
     )
 
     assert result.status == "ok"
     end = phone.wait_for(name="a cell", event="finished")
     assert end["metrics"] == {"acc": 0.2}
-    assert phone.wait_for(name="a cell", event="progress")["progress"]["step"] == 2
+    told = [knock["progress"]["step"] for knock in phone.knocks if knock["event"] == "progress" and knock["progress"]]
+    assert 2 in told
 
 
 def test_a_run_in_a_long_cell_is_told_once(kernel_with_knock: Kernel, phone: Phone) -> None:

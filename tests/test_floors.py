@@ -18,7 +18,20 @@ PACKAGE = Path(knock_magic.__file__).parent
 # From the ground up. A module imports from the floors below it, or from those that stand before it on its own.
 FLOORS = (
     # words
-    ("language", "errors", "cleaning", "durations", "event", "rules", "names", "wording", "metrics", "tracebacks"),
+    (
+        "language",
+        "errors",
+        "cleaning",
+        "durations",
+        "event",
+        "rules",
+        "names",
+        "wording",
+        "metrics",
+        "tracebacks",
+        "verdict",
+        "curves",
+    ),
     (
         "suspects",
         "redaction",
@@ -34,6 +47,12 @@ FLOORS = (
         "child",
         "patience",
         "redirect",
+        "pace",
+        "bars",
+        "stalls",
+        "life",
+        "output",
+        "plots",
     ),
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
@@ -47,7 +66,7 @@ FLOORS = (
     # the door
     ("options", "configuration", "knocker", "kakao_login"),
     # what watches and measures
-    ("head", "watcher", "armed", "messages"),
+    ("head", "signs", "watcher", "armed", "messages"),
     # what people touch
     ("status", "preview", "completion", "login", "magics", "extension", "demo", "shell", "cli"),
     ("_knock", "__main__", "__init__"),

@@ -34,6 +34,8 @@ THEMES = {
     "courier": "the process beside the kernel, idle",
     "deliveries": "many channels, many knocks",
     "installs": "what an install adds",
+    "estimates": "how well the time that is left is told",
+    "loops": "what it costs to watch a loop",
 }
 
 

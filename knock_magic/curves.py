@@ -1,0 +1,75 @@
+"""`Curves`: how a run's metrics went, thinned to what a small picture can show."""
+
+from __future__ import annotations
+
+import math
+from typing import Dict, List, Mapping, Sequence
+
+# Few and short: they are written down in the moment in which a cell ends.
+MOST_POINTS = 48
+MOST_CURVES = 4
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 24  # characters of a small curve
+
+
+class Curves:
+    """Numbers as they come, a curve for each metric; beyond 48 points every second one goes."""
+
+    def __init__(self) -> None:
+        self._points: Dict[str, List[float]] = {}
+        self._strides: Dict[str, int] = {}  # of how many numbers one is kept
+        self._skipped: Dict[str, int] = {}
+
+    def add(self, name: str, value: float) -> None:
+        """One more of `name`; what is no finite number has no place on a curve."""
+        if not math.isfinite(value) or (name not in self._points and len(self._points) >= MOST_CURVES):
+            return
+        points = self._points.setdefault(name, [])
+        stride = self._strides.setdefault(name, 1)
+        self._skipped[name] = (self._skipped.get(name, -1) + 1) % stride
+        if self._skipped[name]:
+            return
+        points.append(shortened(value))
+        if len(points) > MOST_POINTS:
+            del points[1::2]
+            self._strides[name] = 2 * stride
+            self._skipped[name] = 0
+
+    def points(self) -> Dict[str, List[float]]:
+        """The curves so far; one point is none."""
+        return {name: list(points) for name, points in self._points.items() if len(points) > 1}
+
+
+def shortened(value: float) -> float:
+    """`value` in the five digits that a curve can show."""
+    return float(f"{value:.5g}")
+
+
+def sparkline(points: Sequence[float], width: int = WIDTH) -> str:
+    """The curve in a line of blocks, from its lowest to its highest point."""
+    if not points:
+        return ""
+    groups = min(width, len(points))
+    means = []
+    for at in range(groups):
+        group = points[at * len(points) // groups : (at + 1) * len(points) // groups]
+        means.append(sum(group) / len(group))
+    low, high = min(means), max(means)
+    if high == low:
+        return BARS[len(BARS) // 2] * groups
+    return "".join(BARS[round((mean - low) / (high - low) * (len(BARS) - 1))] for mean in means)
+
+
+def best(points: Sequence[float], name: str) -> float:
+    """The best point, by the direction that the metric's `name` tells."""
+    from knock_magic.verdict import is_lower_better
+
+    return min(points) if is_lower_better(name) else max(points)
+
+
+def chosen(curves: Mapping[str, Sequence[float]], metric: str = "") -> str:
+    """The name of the one curve that is shown where there is room for one: `metric`, else one that says how good it is."""
+    if metric in curves:
+        return metric
+    telling = [name for name in curves if any(word in name.lower() for word in ("val", "test", "acc", "score", "f1"))]
+    return next(iter(telling or curves), "")

@@ -1,0 +1,67 @@
+"""Whether a run came out better than what it is compared with. The courier compares too, so no heavy imports here."""
+
+from __future__ import annotations
+
+import math
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Mapping, Optional
+
+    Verdict = Dict[str, Any]
+
+BEST = "best"
+
+# Parts of a name, between what separates words in one: ``val_loss``, ``rmse/test``, ``trainLoss``.
+_LESS_IS_MORE = (
+    " loss losses error errors err rmse mse mae mape smape msle rmsle perplexity ppl nll bpc bpd wer cer ter fid kid lpips "
+    "brier ece latency cost regret divergence kl distance eer hamming crossentropy bce ce deviance residual "
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+def is_lower_better(name: str) -> bool:
+    """Whether less of the metric `name` is better: its name says loss, error, rmse, perplexity or the like."""
+    return any(f" {word.lower()} " in _LESS_IS_MORE for word in _WORD.findall(name))
+
+
+def number(value: Any) -> Optional[float]:
+    """`value` as a finite number, also from a text; else None."""
+    if isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def of(metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs: int = 0) -> Optional[Verdict]:
+    """The verdict on `metrics`, as an event carries it; None where there is nothing to compare.
+
+    Args:
+        metrics: what the run reported.
+        metric: the name of the one that counts.
+        baseline: what it is compared with; None: there is nothing yet.
+        runs: of how many earlier runs the baseline is the best; 0: it was given.
+    """
+    value = number(metrics.get(metric))
+    if value is None or baseline is None:
+        return None
+    lower = is_lower_better(metric)
+    return {
+        "metric": metric,
+        "value": value,
+        "baseline": baseline,
+        "by": abs(value - baseline),
+        "better": None if value == baseline else (value < baseline) == lower,
+        "lower": lower,
+        "runs": runs,
+    }
+
+
+def best_of(values: Any, metric: str) -> Optional[float]:
+    """The best of the numbers in `values`; None where there is none."""
+    numbers = [found for found in map(number, values) if found is not None]
+    return (min if is_lower_better(metric) else max)(numbers, default=None)
