@@ -2,6 +2,7 @@
 
 KnockError
 ├── UsageError      something typed can't be understood
+│   └── MissingPackage  a package that is needed is not installed; an ImportError, too
 ├── SettingsError   a setting is missing or malformed
 └── DeliveryError   a channel did not take a message
 """
@@ -26,6 +27,10 @@ class KnockError(Exception):
 
 class UsageError(KnockError):
     """A command, option or value that can't be understood."""
+
+
+class MissingPackage(UsageError, ImportError):
+    """A package that is needed is not installed."""
 
 
 class SettingsError(KnockError):

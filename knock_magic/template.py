@@ -358,8 +358,9 @@ def _change(before: Optional[Metric], value: Metric) -> str:
 
 
 def metric_text(name: str, value: Metric) -> str:
-    """Name and value; with a sign between them where the name is an expression."""
-    between = " " if re.fullmatch(r"[\w./@-]{1,80}", name) else " = "
+    """Name and value; with a sign between them where the name is an expression, or the value a sentence."""
+    is_sentence = isinstance(value, str) and " " in value
+    between = ": " if is_sentence else " " if re.fullmatch(r"[\w./@-]{1,80}", name) else " = "
     return f"{name}{between}{_number(value)}"
 
 

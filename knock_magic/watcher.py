@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from IPython.utils.text import DollarFormatter
 
-from knock_magic import head, interrupts, unshown
+from knock_magic import head, interrupts, loose, unshown
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import is_good_exit
 from knock_magic.errors import KnockError
@@ -138,6 +138,8 @@ class CellWatcher:
         stack = self._stacks.get(threading.get_ident(), [])
         cell = self._pop(stack, result)
         if cell is not None and cell.pid == self._knocker.sidecar.pid:
+            if not stack and loose.are_there():
+                loose.end_all(self._error(cell, result))
             self._close(stack, cell, result, now)
         if not stack:
             self._next_number = self._shell.execution_count

@@ -65,6 +65,7 @@ NOTES: Words = {
     "en": {
         "stopped": "was stopped by you",
         "early": "was ended early",
+        "left": "stopped before its end",
         "lost": "was lost with its machine",
         "again": "is going again",
         "unresponsive": "hangs: its kernel does not respond",
@@ -77,6 +78,7 @@ NOTES: Words = {
     "ko": {
         "stopped": "직접 멈췄어요",
         "early": "일찍 끝냈어요",
+        "left": "끝나기 전에 멈췄어요",
         "lost": "컴퓨터가 꺼지면서 끊겼어요",
         "again": "다시 진행 중이에요",
         "unresponsive": "커널이 응답하지 않아요",
