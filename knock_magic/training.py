@@ -102,12 +102,6 @@ class Training:
         tell_progress(self._run, self._rules, step, total, metrics or {})
 
     @guarded
-    def note(self, metrics: Mapping[str, Any]) -> None:
-        """Keep these for the message at its end; they are looked at now."""
-        if self._run is not None:
-            self._run.note(told(metrics))
-
-    @guarded
     def stopped(self, why: Texts) -> None:
         """It ends before its planned end, and that is why."""
         self._why = {STOPPED: pick(why, self._rules.get("lang"))}

@@ -40,7 +40,7 @@ class KnockCallback(transformers.TrainerCallback):  # type: ignore[misc,unused-i
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Optional[Mapping[str, Any]] = None, **others: Any
     ) -> None:
-        self._training.note(_told(logs or {}, args))
+        self._training.progress(state.global_step, state.max_steps, _told(logs or {}, args))
 
     @guarded
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:

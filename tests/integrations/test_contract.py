@@ -132,7 +132,7 @@ def test_a_fault_of_ours_stays_ours(
         raise ValueError("a fault of knock_magic")
 
     with monkeypatch.context() as broken:
-        for method in ("progress", "note", "stopped", "end"):
+        for method in ("progress", "stopped", "end"):
             broken.setattr(training.Training, method, training.guarded(fault) if framework == "sklearn" else fault)
         train(framework)
 
