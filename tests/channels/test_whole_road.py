@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
-from conftest import Home, poll
+from conftest import LOAD, Home, Kernel, end, linux_only, poll
+
+from knock_magic import outbox
 
 from .far_kakao import KEY, Service
-from .stage import CANARY, Answer, Internet
+from .stage import CANARY, Answer, Internet, Request
 from .test_base import Proxy, proxy  # noqa: F401 - a fixture
-from .test_slack import HOOK
+from .test_contract import PNG
+from .test_slack import HOOK, TOKEN, Service as Workspace
 
 
 @pytest.fixture
@@ -81,3 +85,79 @@ def test_the_watch_outside_hears_beginning_and_end_whatever_was_asked_for(
     assert began[0].endswith("/start")
     assert ended[0] == f"/{CANARY}0123456789"
     assert began[2] == ended[2] != ""
+
+
+# A training, told in one message.
+
+
+@pytest.fixture
+def kernel(internet: Internet, proxy: Callable[[str], Proxy], tmp_path: Path) -> Iterator[Tuple[Kernel, Home]]:  # noqa: F811
+    """A real kernel that knocks on Slack as a bot."""
+    home = Home(tmp_path)
+    settings = {"KNOCK_TO": "slack", "KNOCK_SLACK_TOKEN": TOKEN, "KNOCK_SLACK_CHANNEL": "#training"}
+    network = {"HTTPS_PROXY": proxy("pass").url, "REQUESTS_CA_BUNDLE": str(internet.bundle)}
+    kernel = Kernel(home.env(KNOCK_LANG="ko", **settings, **network), home.work)
+    kernel.run(LOAD)
+    yield kernel, home
+    kernel.close()
+    home.clean()
+
+
+TRAINING = """%%knock 학습 --every 0.05
+import knock, pathlib, time
+for step in range(1, 5):
+    while not pathlib.Path(f"go {step}").exists():
+        time.sleep(0.005)
+    time.sleep(0.06)
+    knock.progress(step, 4, loss=1 / step)
+"""
+
+
+@linux_only
+def test_a_training_is_one_message_that_changes_and_its_end_in_the_thread(
+    internet: Internet, kernel: Tuple[Kernel, Home]
+) -> None:
+    """Through a courier's death in between; and a picture comes along with what is sent after it."""
+    internet.answering = Workspace()
+    running, home = kernel
+
+    def chats() -> List[Request]:
+        return [request for request in list(internet.requests) if "/chat." in request.path]
+
+    def go(step: int) -> None:
+        (home.work / f"go {step}").touch()
+        poll(lambda: any(f"({step}/4)" in request.json["text"] for request in chats()), f"step {step}")
+
+    running.start(TRAINING)
+    go(1)
+    poll(lambda: _settled(home), "the first message to be written down")
+    courier = home.courier(running.pid)
+    end(courier)
+    home.courier(running.pid, but=courier)
+    go(2)
+    go(3)
+    (home.work / "go 4").touch()  # the end overtakes this one, or does not
+    assert running.finish().status == "ok"
+    poll(lambda: "끝났어요" in chats()[-1].json["text"], "the end")
+
+    first, *changes, last = chats()
+    assert [first.path, last.path] == ["/api/chat.postMessage"] * 2
+    assert {change.path for change in changes} == {"/api/chat.update"}
+    assert {change.json["ts"] for change in changes} == {"1503435956.000001"}
+    assert "■■■■■□□□□□ 50% (2/4)" in "".join(change.json["text"] for change in changes)
+    assert "loss 0.5 ▼0.5" in "".join(change.json["text"] for change in changes)
+    assert (last.json["thread_ts"], last.json["reply_broadcast"]) == ("1503435956.000001", True)
+
+    running.run(f"import base64\nknock.send('손실 곡선', picture=base64.b64decode({base64.b64encode(PNG)!r}))")
+
+    poll(lambda: internet.requests[-1].path == "/api/files.completeUploadExternal", "the picture")
+    assert PNG in [request.body for request in internet.requests]
+    assert CANARY not in str(outbox.peek(outbox.path_in(_state(home)), "waiting"))
+
+
+def _state(home: Home) -> str:
+    return str(next((home.folder / "knock").rglob(outbox.FILE)).parent)
+
+
+def _settled(home: Home) -> List[Dict[str, Any]]:
+    return outbox.peek(outbox.path_in(_state(home)), "last")
