@@ -58,6 +58,7 @@ _SHAPES: List[Tuple[Tuple[str, ...], Any, Any]] = [
     (("/webhook",), _Pattern(r"(/webhooks?/)\d{1,25}/[\w-]{8,256}"), rf"\1{MARK}"),
     # Mattermost, Rocket.Chat, Lark, KakaoWork: /hooks/KEY, /hook/KEY
     (("/hook",), _Pattern(r"(/hooks?/)(?:[A-Za-z0-9]{16,32}/)?[A-Za-z0-9-]{16,128}(?![\w.])"), rf"\1{MARK}"),
+    (("worksmobile",), _Pattern(r"(webhook\.worksmobile\.com/message/)[\w.~-]{8,128}"), rf"\1{MARK}"),
     # What signs or opens an address: ?sig=, &token=, ?key=
     (
         ("?", "&"),

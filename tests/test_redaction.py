@@ -170,6 +170,8 @@ SHAPES = {
     "Discord": ("https://discord.com/api/webhooks/", "123456789012345678/abc-DEF_ghi"),
     "Discord path": ("/api/v10/webhooks/", "123456789012345678/abc-DEF_ghi"),
     "JANDI": ("https://wh.jandi.com/connect-api/webhook/", "12345678/0123456789abcdef0123456789abcdef"),
+    "KakaoWork": ("https://kakaowork.com/bots/hook/", "0123456789abcdef0123456789abcdef"),
+    "LINE WORKS": ("https://webhook.worksmobile.com/message/", "01234567-89ab-cdef-0123-456789abcdef"),
     "Mattermost": ("https://chat.example.com/hooks/", "abcdefghijklmnopqrstuvwxy1"),
     "Lark": ("/open-apis/bot/v2/hook/", "12345678-1234-1234-1234-123456789012"),
     "Google Chat": ("/v1/spaces/S/messages?", ("key=", "abcdefg"), "&", ("token=", "hijklmn"), ""),

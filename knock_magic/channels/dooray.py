@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
 from typing import Any, Dict
@@ -48,19 +47,14 @@ class Dooray(HttpChannel):
     # How much it takes is said nowhere, nor in which unit: a cautious figure.
     limit = 2000
     unit = "utf16"
+    # (dooray://...) is a mention, too: https://github.com/TOAST-DOCS/Dooray-Messenger/blob/master/ko/slash-command-guide.md
+    signs = "@]"
 
     webhook_url = Url(
         help="Address of an incoming hook.",
         hosts=tuple(f"hook.{cloud}" for cloud in CLOUDS),
         example="https://hook.dooray.com/services/.../.../...",
     ).tag(config=True, required=True, ko="인커밍 훅 주소")
-
-    def escape(self, text: str) -> str:
-        """`text` in which a zero-width space parts mentions, ``(dooray://...)`` and ``@``, and named links.
-
-        https://github.com/TOAST-DOCS/Dooray-Messenger/blob/master/ko/slash-command-guide.md
-        """
-        return text.replace("dooray://", "dooray:\u200b//").replace("](", "]\u200b(").replace("@", "@\u200b")
 
     def send(self, message: Message) -> None:
         """Deliver `message`."""
@@ -74,8 +68,7 @@ class Dooray(HttpChannel):
 
         https://helpdesk.dooray.com/share/pages/9wWo-xwiR66BO5LGshgVTg/2900079844453730084
         """
-        title, _, body = self.fit(message).partition("\n")
-        told = outline(dataclasses.replace(message, title=title, body=body))
+        told = outline(self.fitted(message))
         colour = COLOURS.get(message.event.event, ANY_OTHER_COLOUR)
         prose = [told.headline, *(part.text for part in told.parts if isinstance(part, Text))]
         blocks = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Dict
 
 from knock_magic.channels.base import HttpChannel, Url
@@ -38,16 +37,13 @@ class Jandi(HttpChannel):
     # How much it takes is said nowhere, nor in which unit: a cautious figure.
     limit = 2000
     unit = "utf16"
+    signs = "@]"  # [text](address) is a link
 
     webhook_url = Url(
         help="Address of an incoming webhook.",
         hosts=("wh.jandi.com",),
         example="https://wh.jandi.com/connect-api/webhook/.../...",
     ).tag(config=True, required=True, ko="인커밍 웹훅 주소")
-
-    def escape(self, text: str) -> str:
-        """`text` in which a zero-width space parts what makes links, ``[text](address)``, and mentions."""
-        return text.replace("](", "]\u200b(").replace("@", "@\u200b")
 
     def send(self, message: Message) -> None:
         """Deliver `message`."""
@@ -57,8 +53,7 @@ class Jandi(HttpChannel):
 
     def payload(self, message: Message) -> Dict[str, Any]:
         """The headline and prose as the message; below a coloured edge, facts as rows, and an error."""
-        title, _, body = self.fit(message).partition("\n")
-        told = outline(dataclasses.replace(message, title=title, body=body))
+        told = outline(self.fitted(message))
         prose, rows = [told.headline], []
         for part in told.parts:
             if isinstance(part, Text):

@@ -88,6 +88,7 @@ class Kakaowork(HttpChannel):
     # are never fewer than the characters.
     limit = 500
     unit = "utf16"
+    signs = "@"  # the app makes links of addresses
 
     webhook_url = Url(
         help="Address of an incoming webhook.",
@@ -132,7 +133,7 @@ class Kakaowork(HttpChannel):
 
     def payload(self, message: Message) -> Dict[str, Any]:
         """The text for the notification, and for the chat a bold headline with the rest below it, both unformatted."""
-        text = self.fit(message)
+        text = self.escape(self.fit(message))
         headline, _, rest = text.partition("\n")
         colour = {"loud": "red", "normal": "blue"}.get(message.loudness, "grey")
         bold = {"type": "styled", "text": headline, "bold": True, "color": colour}

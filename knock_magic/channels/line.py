@@ -98,6 +98,7 @@ class Line(HttpChannel):
     # https://developers.line.biz/en/docs/messaging-api/text-character-count/ says.
     limit = 5000
     unit = "utf16"
+    signs = "@"  # the app makes links of addresses
 
     token = Token(
         help="Channel access token (long-lived) of the Messaging API.",
@@ -124,7 +125,7 @@ class Line(HttpChannel):
         """One text message, in which no sign has a meaning; what is told on the way makes no sound."""
         return {
             "to": self.to,
-            "messages": [{"type": "text", "text": self.fit(message)}],
+            "messages": [{"type": "text", "text": self.escape(self.fit(message))}],
             "notificationDisabled": message.loudness == "quiet",
         }
 

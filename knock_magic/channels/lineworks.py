@@ -25,8 +25,6 @@ JWT_LASTS_S = 600  # an hour is allowed; whose clock is a little fast still gets
 A_MINUTE_S = 60.0
 RESET = "rateLimit-reset"
 
-# https://developers.worksmobile.com/kr/docs/bot-mention
-_MENTION = re.compile(r"<(?=\s*m\b)", re.IGNORECASE)
 _PEM = re.compile(r"(-----BEGIN (?:RSA )?PRIVATE KEY-----)([A-Za-z0-9+/=\s]+)(-----END (?:RSA )?PRIVATE KEY-----)")
 
 
@@ -87,6 +85,7 @@ class Lineworks(HttpChannel):
     # than the characters.
     limit = 2000
     unit = "utf16"
+    signs = "@<"  # <m userId="..."> is a mention: https://developers.worksmobile.com/kr/docs/bot-mention
 
     webhook_url = Url(
         help="Address of the app Incoming Webhook.",
@@ -121,10 +120,6 @@ class Lineworks(HttpChannel):
         names = ["client_id", "client_secret", "service_account", "private_key"]
         names += [] if self.channel_id else ["user_id"]
         return [self.env_name(name) for name in names if not getattr(self, name)]
-
-    def escape(self, text: str) -> str:
-        """`text` in which a zero-width space parts mentions, ``<m userId="...">``; there is no other markup."""
-        return _MENTION.sub("<\u200b", text)
 
     def send(self, message: Message) -> None:
         """Deliver `message`; as a bot where one is set."""

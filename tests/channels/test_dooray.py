@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, List
 
 import pytest
@@ -27,10 +28,10 @@ def read(request: Request) -> List[str]:
 
 
 def alive(request: Request) -> List[str]:
-    """A mention is ``(dooray://...)`` or an @ and a name, a link ``[text](address)``; HTML is none of its language."""
-    marks = ("dooray://", "](", "@h", "@e", "@U")
+    """A mention is ``(dooray://...)`` or an @ and a name, a link ``[text](address)`` or an address by itself."""
     links = [block for block in request.json["attachments"] if set(block) - {"text", "color"}]
-    return [text for text in read(request) if any(mark in text for mark in marks)] + [str(link) for link in links]
+    found: List[str] = re.findall(r"\]\(|\w+://\S+|@\w+|\w\.[a-z]{2,}", read(request)[0])
+    return found + [str(link) for link in links]
 
 
 CONTRACT = Contract(
@@ -76,7 +77,7 @@ def test_a_mention_in_a_name_or_an_error_calls_nobody(internet: Internet) -> Non
     Dooray(webhook_url=HOOK).send(message(error=ErrorInfo("ValueError", f"{MENTION} @channel [@a]{MENTION}", None)))
 
     assert alive(internet.requests[0]) == []
-    assert "dooray:\u200b//" in read(internet.requests[0])[0]
+    assert "dooray:/\u200b/" in read(internet.requests[0])[0]
 
 
 def test_an_independent_client_sends_the_same(internet: Internet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List
 
 import pytest
@@ -23,10 +24,11 @@ def read(request: Request) -> List[str]:
 
 
 def alive(request: Request) -> List[str]:
-    """Blocks show Markdown only where they say so, and links only as inlines of their own."""
+    """Blocks show Markdown only where they say so, and named links only as inlines of their own."""
     found = [block for block in request.json["blocks"] if set(block) - {"type", "text", "inlines"}]
     inlines = [inline for block in request.json["blocks"] for inline in block.get("inlines", [])]
-    return [str(each) for each in found + [inline for inline in inlines if inline["type"] != "styled"]]
+    found += [inline for inline in inlines if inline["type"] != "styled"]
+    return [*map(str, found), *re.findall(r"\w+://\S+|@\w+|\w\.[a-z]{2,}", "\n".join(read(request)))]
 
 
 def refused(code: str, status: int = 200) -> Answer:

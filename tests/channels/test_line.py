@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any, List
 
@@ -25,9 +26,9 @@ HAS_IT = Answer(
 
 
 def alive(request: Request) -> List[str]:
-    """A plain text message has no markup; emojis, mentions and placeholders come in other fields or types."""
-    plain = {"type": "text", "text": request.json["messages"][0]["text"]}
-    return [str(found) for found in request.json["messages"] if found != plain]
+    """Emojis, mentions and placeholders come in other fields or types; an address is a link by itself."""
+    (told,) = request.json["messages"]
+    return [*(set(told) - {"type", "text"}), *re.findall(r"\w+://\S+|@\w+|\w\.[a-z]{2,}", told["text"])]
 
 
 CONTRACT = Contract(
