@@ -129,8 +129,8 @@ def send(item: Mapping[str, Any]) -> Result:
         channel_class = channels.find(item["channel"])
         channel = channel_class(**item["settings"])
         event, template = Event.from_json(item["event"]), item.get("template") or STANDARD
-        if item.get("live") and channel.edits:
-            event = dataclasses.replace(event, maybe_sent=False)  # to edit it twice makes no second message
+        if channel.sends_once or (item.get("live") and channel.edits):
+            event = dataclasses.replace(event, maybe_sent=False)  # trying again makes no second message
         result.update(_deliver(channel, render(event, template, lang=item["lang"], late_s=item["late_s"]), item))
     except DeliveryError as error:
         result.update(

@@ -54,6 +54,8 @@ class Channel(Settings):
     takes_pictures = False
     # Whether `edit` changes what `send` has sent: a run's progress is then one live message.
     edits = False
+    # Whether its service knows a message by `message.event.id`, so that a second try never makes a second message.
+    sends_once = False
     # Outcomes that it gets of each run that names it, whatever `--on`, `--min` and a mute say: what watches from
     # outside has to hear both of a run's beginning and of its end.
     wants: Sequence[str] = ()

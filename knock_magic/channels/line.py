@@ -94,6 +94,7 @@ class Line(HttpChannel):
         "4. [Basic settings] 탭의 Your user ID(U...)를 to에 넣어 주세요.\n"
         "5. [Messaging API] 탭의 QR 코드를 LINE 앱으로 찍어 공식 계정을 친구로 추가해 주세요.",
     }
+    sends_once = True
     # https://developers.line.biz/en/reference/messaging-api/#text-message, counted as
     # https://developers.line.biz/en/docs/messaging-api/text-character-count/ says.
     limit = 5000

@@ -8,10 +8,12 @@ from typing import Any, List
 
 import pytest
 
+from knock_magic import delivery
 from knock_magic.channels.line import Line
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import ErrorInfo, Event
 from knock_magic.template import Message, render
+from knock_magic.wording import LINES
 
 from .stage import CANARY, Answer, Contract, Internet, Request
 
@@ -95,6 +97,22 @@ def test_each_try_has_the_same_retry_key_and_that_line_has_it_already_is_a_succe
     keys = [request.headers["X-Line-Retry-Key"] for request in internet.requests]
     assert keys == [told.event.id] * 2
     assert str(uuid.UUID(keys[0])) == keys[0]
+
+
+def test_who_gets_it_after_a_try_that_broke_is_not_told_that_it_may_be_the_second(internet: Internet) -> None:
+    internet.answering = CONTRACT.answer
+    event = Event("finished", "학습", 0.0, 60.0, 60.0, maybe_sent=True)
+    item = {
+        **{"knock": event.id, "channel": "line", "settings": CONTRACT.settings, "event": event.to_json()},
+        **{"lang": "ko", "late_s": 90.0},
+    }
+
+    result = delivery.send(item)
+
+    assert result["ok"], result
+    (text,) = CONTRACT.read(internet.requests[0])
+    assert "늦" in text
+    assert LINES["ko"]["maybe twice"] not in text
 
 
 def test_a_409_of_somebody_else_is_no_success(internet: Internet) -> None:
