@@ -134,7 +134,8 @@ def _login(chosen: argparse.Namespace) -> int:
     from knock_magic import login  # brings a server along, which is for those who log in
 
     person = login.Terminal(opens_browser=not chosen.no_browser)
-    return 0 if login.run(knocker.current(), person, chosen.channel) else 1
+    words = [*chosen.channel, *([login.FRIENDS] if chosen.friends else [])]
+    return 0 if login.run(knocker.current(), person, words) else 1
 
 
 def _demo(chosen: argparse.Namespace) -> int:
@@ -224,6 +225,11 @@ def _parser() -> argparse.ArgumentParser:
     add("channels", "the channels there are", "쓸 수 있는 채널")
     log_in = add("login", "log in to KakaoTalk, step by step", "카카오톡에 차근차근 로그인하기")
     log_in.add_argument("channel", nargs="+", help=pick({"en": "kakao", "ko": "kakao"}))
+    log_in.add_argument(
+        "--friends",
+        action="store_true",
+        help=pick({"en": "choose friends who get your notes too", "ko": "알림을 함께 받을 친구 고르기"}),
+    )
     log_in.add_argument(
         "--no-browser",
         action="store_true",

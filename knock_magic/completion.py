@@ -61,7 +61,7 @@ class Completion:
             "use": (names, ["--save"]),
             "test": (names, []),
             "setup": (names, []),
-            "login": (lambda: ["kakao"], ["--no-browser"]),
+            "login": (lambda: ["kakao"], ["--friends", "--no-browser"]),
             "auto": (lambda: ["off", "60s", "5m"], ["--save"]),
             "template": (self._knocker.configuration.template_names, ["--to", "--save"]),
             "autoload": (lambda: ["on", "off"], []),

@@ -140,8 +140,9 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         ("KOE205",),
         Trouble(
             "revoked",
-            "talk_message is not set up for the app. Set it under Kakao Login > Consent items",
-            "앱에 talk_message가 설정돼 있지 않아요. [카카오 로그인] > [동의항목]에서 설정해 주세요",
+            "talk_message (for friends: friends too) is not set up for the app. Set it under Kakao Login > Consent items",
+            "앱에 talk_message(친구에게 보내려면 friends도)가 설정돼 있지 않아요. "
+            "[카카오 로그인] > [동의항목]에서 설정해 주세요",
         ),
     ),
     (

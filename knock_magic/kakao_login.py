@@ -19,7 +19,7 @@ import hmac
 import re
 import secrets
 import time
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 from urllib.parse import parse_qs, quote, urlencode
 
 from knock_magic.channels.kakao import MESSAGES, Kakao
@@ -29,6 +29,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 
 AUTHORIZE = "https://kauth.kakao.com/oauth/authorize"
+FRIENDS = "friends"  # the scope of whom notes may go to
 LASTS_S = 300.0  # from `begin` to `finish`
 NEEDED = ("rest_api_key", "redirect_uri")
 ASKED_FOR = ("rest_api_key", "client_secret", "redirect_uri")
@@ -77,12 +78,14 @@ class KakaoLogin:
 
     `begin` may be called again and again; only the last one counts, for five minutes, and once. Each error is a
     `KnockError` whose text says what to do, and which holds nothing secret; after one of `finish`, `is_open` tells
-    whether another address may be pasted, or `begin` comes first.
+    whether another address may be pasted, or `begin` comes first. With `friends`, the person is asked to let the
+    app know them, too: `friends` lists them after `finish`, and `choose` has them get each note.
     """
 
-    def __init__(self, knocker: Knocker, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, knocker: Knocker, *, friends: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._knocker = knocker
         self._clock = clock
+        self._with_friends = friends
         self._typed: Dict[str, str] = {}
         self._state = ""  # empty: nothing has begun
         self._until = 0.0
@@ -132,10 +135,10 @@ class KakaoLogin:
             "response_type": "code",
             "client_id": app.rest_api_key,
             "redirect_uri": app.redirect_uri,
-            "scope": MESSAGES,
+            "scope": f"{FRIENDS},{MESSAGES}" if self._with_friends or app.friends else MESSAGES,
             "state": self._state,
         }
-        return Begun(f"{AUTHORIZE}?{urlencode(query, quote_via=quote)}", self._state)
+        return Begun(f"{AUTHORIZE}?{urlencode(query, safe=',', quote_via=quote)}", self._state)
 
     def finish(self, pasted: str) -> Done:
         """Keep the login that the browser came back with; `pasted` is the address that it ended at.
@@ -158,6 +161,24 @@ class KakaoLogin:
         except KnockError:
             return False
         return True
+
+    def friends(self) -> Dict[str, str]:
+        """The friends who can be chosen: their names by their uuids; after `finish`.
+
+        Raises:
+            DeliveryError: Kakao did not tell.
+        """
+        return self._app.list_friends()
+
+    def choose(self, uuids: Sequence[str]) -> None:
+        """Have these friends get each note too, from here on.
+
+        Raises:
+            SettingsError: that can't be kept.
+        """
+        self._app.put("friends", list(uuids), "friends")
+        self._knocker.configuration.save_channel(Kakao.key, {"friends": self._app.friends})
+        self._knocker.reread(Kakao.key)
 
     def cancel(self) -> None:
         """Nothing that comes back counts any more."""

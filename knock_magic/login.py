@@ -14,7 +14,7 @@ import os
 import sys
 import uuid
 import webbrowser
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, List, Mapping, Sequence
 
 from knock_magic import folders, kakao_codes, messages, private_file
 from knock_magic.channels.kakao import Kakao
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 MOST_TRIES = 5
 NO_BROWSER = "--no-browser"
-OPTIONS = (NO_BROWSER,)
+FRIENDS = "--friends"
+OPTIONS = (FRIENDS, NO_BROWSER)
 
 
 class Terminal:
@@ -58,14 +59,26 @@ class Terminal:
             raise _nobody() from None
 
     @contextlib.contextmanager
-    def showing(self, address: str) -> Iterator[None]:
-        """Show `address` as long as this lasts."""
+    def _listing(self, lines: Sequence[str]) -> Iterator[None]:
+        self.say("\n".join(lines))
+        yield
+
+    @contextlib.contextmanager
+    def _showing(self, address: str) -> Iterator[None]:
         self.say(f"\n    {address}\n")
         with contextlib.ExitStack() as stack:
             if self._opens_browser and has_display(os.environ):
                 with contextlib.suppress(OSError, SettingsError, webbrowser.Error):
                     webbrowser.open(f"file://{stack.enter_context(_leading_to(address))}")
             yield
+
+    def showing(self, address: str) -> ContextManager[None]:
+        """Show `address` as long as this lasts."""
+        return self._showing(address)
+
+    def listing(self, lines: Sequence[str]) -> ContextManager[None]:
+        """Show `lines` as long as this lasts."""
+        return self._listing(lines)
 
 
 class Notebook(Terminal):
@@ -82,18 +95,25 @@ class Notebook(Terminal):
         except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError, where nobody sits in front of it
             raise _nobody() from None
 
-    @contextlib.contextmanager
-    def showing(self, address: str) -> Iterator[None]:
+    def showing(self, address: str) -> ContextManager[None]:
         """Show `address` as long as this lasts, and take it out of the document then."""
-        link = html.escape(address)
         text = pick({"en": "Log in to Kakao", "ko": "카카오 로그인 열기"})
+        page = f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">{text}</a>'
+        gone = pick({"en": "(The login's address was here.)", "ko": "(로그인 주소가 있던 자리예요.)"})
+        return self._briefly(address, page, gone)
+
+    def listing(self, lines: Sequence[str]) -> ContextManager[None]:
+        """Show `lines` as long as this lasts: names of people are nothing for a document."""
+        gone = pick({"en": "(Your friends were listed here.)", "ko": "(친구 목록이 있던 자리예요.)"})
+        return self._briefly("\n".join(lines), "<br>".join(map(html.escape, lines)), gone)
+
+    @contextlib.contextmanager
+    def _briefly(self, text: str, page: str, gone: str) -> Iterator[None]:
         place = {"display_id": uuid.uuid4().hex}
-        page = f'<a href="{link}" target="_blank" rel="noopener noreferrer">{text}</a>'
-        self._display.publish({"text/plain": address, "text/html": page}, transient=place)
+        self._display.publish({"text/plain": text, "text/html": page}, transient=place)
         try:
             yield
         finally:
-            gone = pick({"en": "(The login's address was here.)", "ko": "(로그인 주소가 있던 자리예요.)"})
             self._display.publish({"text/plain": gone, "text/html": f"<i>{gone}</i>"}, transient=place, update=True)
 
 
@@ -106,7 +126,7 @@ def run(knocker: Knocker, person: Terminal, words: Sequence[str]) -> bool:
     if [word for word in words if not word.startswith("-")] != [Kakao.key]:
         raise _what(words)
     try:
-        is_in = _Kakao(knocker, person).run()
+        is_in = _Kakao(knocker, person, FRIENDS in words).run()
     except KeyboardInterrupt:
         person.say(
             pick(
@@ -142,9 +162,10 @@ def _try_out(knocker: Knocker, person: Terminal) -> None:
 
 
 class _Kakao:
-    def __init__(self, knocker: Knocker, person: Terminal) -> None:
+    def __init__(self, knocker: Knocker, person: Terminal, friends: bool) -> None:
         self._person = person
-        self._login = KakaoLogin(knocker)
+        self._with_friends = friends
+        self._login = KakaoLogin(knocker, friends=friends)
         self._app: Kakao = Kakao(**knocker.channel(Kakao.key).values())
 
     def run(self) -> bool:
@@ -157,6 +178,8 @@ class _Kakao:
             typed.update({name: self._ask_for(name) for name in names})
             try:
                 self._person.say(str(self._once(typed)))
+                if self._with_friends:
+                    self._choose_friends()
                 return True
             except KnockError as problem:
                 self._person.say(f"{problem}\n")
@@ -202,6 +225,39 @@ class _Kakao:
                 return self._take_answer()
         finally:
             self._login.cancel()
+
+    def _choose_friends(self) -> None:
+        """Let the person choose among the friends that the app may know."""
+        found = self._login.friends()
+        if not found:
+            self._person.say(
+                pick(
+                    {
+                        "en": "Kakao names no friends: they have to log in to your app once, and be on its team "
+                        "as long as it has not been reviewed.",
+                        "ko": "보낼 수 있는 친구가 없어요. 친구도 내 앱에 한 번 로그인해야 하고, "
+                        "심사를 받기 전에는 앱의 팀원이어야 해요.",
+                    }
+                )
+            )
+            return
+        uuids = list(found)
+        with self._person.listing([f"{number}. {name}" for number, name in enumerate(found.values(), 1)]):
+            typed = self._person.ask(
+                pick(
+                    {
+                        "en": "Who gets your notes too? Numbers, separated by commas; none for nobody:",
+                        "ko": "알림을 함께 받을 친구의 번호를 쉼표로 나눠 적어 주세요. 없으면 그냥 Enter:",
+                    }
+                )
+            )
+        numbers = [int(word) for word in typed.replace(",", " ").split() if word.isdecimal()]
+        chosen = [uuids[number - 1] for number in numbers if 0 < number <= len(uuids)]
+        self._login.choose(chosen)
+        count = len(chosen)
+        self._person.say(
+            pick({"en": f"Friends who get your notes too: {count}.", "ko": f"알림을 함께 받을 친구: {count}명"})
+        )
 
     def _take_answer(self) -> Any:
         for left in reversed(range(MOST_TRIES)):

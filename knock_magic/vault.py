@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from typing import Any, Callable, Dict, Mapping, TypeVar
+import time
+from typing import Any, Callable, Dict, List, Mapping, TypeVar
 
 from knock_magic import folders, private_file
 
@@ -14,6 +16,8 @@ T = TypeVar("T")
 
 # Who holds the lock may be waiting for a server, and gives up before this.
 LOCK_SECONDS = 45.0
+
+REMEMBERED_S = 2 * 86400  # longer than any knock is tried
 
 # What no folder took, by the place that was meant for it: better remembered by one process than by none.
 _unwritten: Dict[str, Kept] = {}
@@ -71,3 +75,20 @@ class Vault:
             _unwritten.pop(self._paths[0], None)
         except OSError:
             _unwritten[self._paths[0]] = kept
+
+
+# Several recipients, of whom some were refused: only these are sent to again.
+
+
+def mark(address: str) -> str:
+    """What stands for a recipient where nobody needs to know who it is."""
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def settled_of(kept: Kept, knock: str) -> List[str]:
+    """In what a vault keeps, the marks of those whom `knock` needs not be sent to any more."""
+    now = time.time()
+    for old in [each for each, entry in kept.items() if now - entry["at"] > REMEMBERED_S]:
+        del kept[old]
+    marks: List[str] = kept.setdefault(knock, {"at": now, "settled": []})["settled"]
+    return marks

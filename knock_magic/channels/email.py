@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import socket
-import time
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from traitlets import Integer, List as ListTrait, Unicode
@@ -18,12 +16,11 @@ from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.settings import Explained, Secret
 from knock_magic.template import Message
-from knock_magic.vault import Kept, Vault
+from knock_magic.vault import Vault, mark, settled_of
 
 if TYPE_CHECKING:
     from knock_magic.smtp import Conversation, Reply
 
-REMEMBERED_S = 2 * 86400  # longer than any knock is tried
 QUOTA_S = 6 * 3600  # a quota of a day is no use to try sooner
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
@@ -190,12 +187,12 @@ class Email(Channel):
             return
         vault, settled = Vault("mail", os.environ), []
         with contextlib.suppress(SettingsError):  # better twice than never
-            settled = vault.change(lambda kept: list(_settled(kept, message.event.id)))
-        owed = [each for each in everybody if _mark(each) not in settled]
+            settled = vault.change(lambda kept: list(settled_of(kept, message.event.id)))
+        owed = [each for each in everybody if mark(each) not in settled]
         replies = self._send(mail, owed) if owed else {}
-        ended = [_mark(each) for each, (code, _) in replies.items() if not 400 <= code < 500]
+        ended = [mark(each) for each, (code, _) in replies.items() if not 400 <= code < 500]
         with contextlib.suppress(SettingsError):
-            vault.change(lambda kept: _settled(kept, message.event.id).extend(ended))
+            vault.change(lambda kept: settled_of(kept, message.event.id).extend(ended))
         self._settle(replies)
 
     def _settle(self, replies: Dict[str, Reply]) -> None:
@@ -356,16 +353,3 @@ def masked(address: str) -> str:
 
 def _text(words: Any) -> str:
     return words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-
-
-def _mark(address: str) -> str:
-    return hashlib.sha256(address.encode()).hexdigest()[:16]
-
-
-def _settled(kept: Kept, knock: str) -> List[str]:
-    """The marks of those whom `knock` needs not be sent to any more."""
-    now = time.time()
-    for old in [each for each, entry in kept.items() if now - entry["at"] > REMEMBERED_S]:
-        del kept[old]
-    marks: List[str] = kept.setdefault(knock, {"at": now, "settled": []})["settled"]
-    return marks

@@ -7,25 +7,33 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import time
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
-from traitlets import Integer
+from traitlets import Integer, List as ListTrait, Unicode
 
 from knock_magic.channels.base import Answer, HttpChannel, Link, Token
+from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.kakao_codes import TROUBLES
+from knock_magic.kakao_codes import TROUBLES, Trouble
+from knock_magic.settings import Explained
 from knock_magic.template import Message
-from knock_magic.vault import Kept, Vault
+from knock_magic.vault import Kept, Vault, mark, settled_of
 
 # https://developers.kakao.com/docs/latest/ko/kakaotalk-message/rest-api
 MEMO = "https://kapi.kakao.com/v2/api/talk/memo/default/send"
+FRIENDS_NOTE = "https://kapi.kakao.com/v1/api/talk/friends/message/default/send"
+FRIENDS = "https://kapi.kakao.com/v1/api/talk/friends?limit=100"
+MOST_RECEIVERS = 5  # of one call
 # https://developers.kakao.com/docs/latest/ko/kakaologin/rest-api#refresh-token
 OAUTH_TOKEN = "https://kauth.kakao.com/oauth/token"
 
 # A browser on this machine is caught there; on another one it finds nothing, and its address bar has the answer.
 REDIRECT_URI = "http://localhost:8910"
 MESSAGES = "talk_message"  # the scope of notes
+MYSELF = "me"  # no uuid is that short
+UNKNOWN = Trouble("permanent", "Kakao refused them", "카카오가 거절했어요")
 
 ANY_LINK = "https://developers.kakao.com"  # the template must have one; Kakao's own examples have this
 KOREA_S = 9 * 3600  # Korea is nine hours ahead of UTC all year
@@ -33,6 +41,22 @@ A_DAY_S = 86400
 ABOUT_TO_EXPIRE_S = 60
 TOKENS_AGAIN_S = 600  # Kakao counts the tokens that it gives out over ten minutes
 MOST_LOGINS = 20
+
+
+class Friends(ListTrait):
+    """Friends, as Kakao numbers them for an app."""
+
+    info_text = "uuids of friends, separated by commas"
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what is no uuid; each friend is there once."""
+        texts = [value] if isinstance(value, str) else super().validate(obj, value) or []
+        if not all(re.fullmatch(r"[\w=+/-]{4,100}", text, re.ASCII) for text in texts):
+            raise Explained(
+                "must be uuids of friends, as `knock login kakao --friends` finds them, separated by commas.",
+                "친구의 uuid를 쉼표로 나눠 적어 주세요. `knock login kakao --friends`로 찾을 수 있어요.",
+            )
+        return list(dict.fromkeys(texts))
 
 
 class Kakao(HttpChannel):
@@ -54,7 +78,11 @@ class Kakao(HttpChannel):
         f"5. Under Kakao Login > Consent items, allow {MESSAGES} (send messages in KakaoTalk).\n"
         "6. Only for a button that leads somewhere: register its domain under App > Product link, and set link.\n"
         "7. Log in: %knock login kakao in a notebook, knock login kakao in a shell. It asks for "
-        "what is missing, and keeps the refresh_token.",
+        "what is missing, and keeps the refresh_token.\n"
+        "Friends: knock login kakao --friends lets you choose who gets your notes too (friends). They have to log in to "
+        "your app once as well, and agree to friends and talk_message. Without review only members of the app's team can "
+        "be reached; Kakao grants more to a business app, and for notes that a person sends, not a program. "
+        "So this is for your own second account and your team. A note to a friend normally rings.",
         "ko": "알아 두세요: '나에게 보내기'는 나와의 채팅에 소리나 알림 없이 도착할 수 있어요. "
         "바로 알아야 하는 일은 소리가 나는 채널(텔레그램, ntfy, 슬랙, 메일)과 함께 써 주세요.\n"
         "1. https://developers.kakao.com 에서 앱을 추가해 주세요(이름과 카테고리는 자유예요).\n"
@@ -65,7 +93,11 @@ class Kakao(HttpChannel):
         f"5. [카카오 로그인] > [동의항목]에서 '카카오톡 메시지 전송({MESSAGES})'을 설정해 주세요.\n"
         "6. 버튼을 누를 때 열 주소가 있을 때만 [앱] > [제품 링크 관리]에 도메인을 등록하고 link에 넣어 주세요.\n"
         "7. 로그인해 주세요. 노트북에서는 %knock login kakao, 셸에서는 knock login kakao예요. "
-        "빠진 값은 그때 물어보고, 받은 refresh_token은 알아서 보관해요.",
+        "빠진 값은 그때 물어보고, 받은 refresh_token은 알아서 보관해요.\n"
+        "친구: knock login kakao --friends로 알림을 함께 받을 친구(friends)를 고를 수 있어요. 친구도 내 앱에 한 번 로그인해서 "
+        "friends와 talk_message에 동의해야 해요. 심사를 받지 않으면 앱의 팀원에게만 보낼 수 있고, 카카오는 비즈 앱에, 그것도 "
+        "프로그램이 아니라 사람이 보내는 메시지에 권한을 줘요. 그러니 내 두 번째 계정이나 팀원에게 쓰는 기능이에요. "
+        "친구에게 보낸 메시지는 보통 알림이 울려요.",
     }
     # https://developers.kakao.com/docs/latest/ko/message-template/default#text. Which unit Kakao counts in is
     # not said; these are never fewer than the characters.
@@ -92,26 +124,121 @@ class Kakao(HttpChannel):
     link = Link(help="Where the button leads; its domain must be registered for the app.").tag(
         config=True, ko="버튼을 누르면 열 주소(앱에 등록한 도메인이어야 해요)"
     )
+    friends = Friends(
+        Unicode(), help="Friends that get each note too, by their uuids, separated by commas; needs a permission."
+    ).tag(config=True, ko="알림을 함께 받을 친구의 uuid(쉼표로 구분, 권한이 필요해요)")
     daily = Integer(20, min=1, help="Most notes in a day; Kakao allows 20 between one sender and one recipient.").tag(
         config=True, ko="하루에 보낼 최대 개수(카카오는 같은 두 사람 사이에 하루 20개까지 허용해요)"
     )
 
     def send(self, message: Message) -> None:
-        """Deliver `message`; a token that is no longer good is renewed once."""
+        """Deliver `message`; a token that is no longer good is renewed once.
+
+        With friends, those who have it are not sent it again when others are.
+        """
         note = {"template_object": json.dumps(self.template(message), ensure_ascii=False)}
+        knock = f"{message.event.id} {message.event.more}"  # one that came to speak for others is another note
+        told = self._told(knock)
+        owed = [friend for friend in self.friends if mark(friend) not in told]
+        if mark(MYSELF) not in told:
+            answer, token = self._call(MEMO, note, self._ticket)
+            if answer.status != 200 or answer.json().get("result_code") != 0:
+                raise self.refusal(answer, token)
+            with contextlib.suppress(SettingsError):  # it is sent, whether it is counted or not
+                Vault(self.key, os.environ).change(self._count)
+            self._told(knock, MYSELF)
+        refused: Dict[str, Any] = {}
+        for some in [owed[at : at + MOST_RECEIVERS] for at in range(0, len(owed), MOST_RECEIVERS)]:
+            refused.update(self._send_to_friends(note, some, knock))
+        if refused:
+            raise self._some_refused(refused)
+
+    def _call(self, url: str, form: Mapping[str, str], token_of: Callable[[Kept], str]) -> Tuple[Answer, str]:
+        """What Kakao answers to the holder of a good token, and that token."""
         vault = Vault(self.key, os.environ)
         try:
-            token = vault.change(self._ticket)
-            answer = self._post_note(note, token)
+            token = vault.change(token_of)
+            answer = self._ask(url, form, token)
             if answer.json().get("code") == -401:
                 token = vault.change(lambda kept: self._access_token(kept, refused=token))
-                answer = self._post_note(note, token)
+                answer = self._ask(url, form, token)
         except SettingsError as problem:
             raise DeliveryError(problem.texts) from None
-        if answer.status != 200 or answer.json().get("result_code") != 0:
+        return answer, token
+
+    def _ask(self, url: str, form: Mapping[str, str], token: str) -> Answer:
+        return self.request(url, form=form, headers={"Authorization": f"Bearer {token}"})
+
+    # Friends.
+
+    def _told(self, knock: str, *more: str) -> List[str]:
+        """The marks of those who need not be sent `knock` any more, now with `more` of them."""
+        if not self.friends:
+            return []
+
+        def add(kept: Kept) -> List[str]:
+            told = settled_of(kept, knock)
+            told.extend(map(mark, more))
+            return [*told]
+
+        with contextlib.suppress(SettingsError):  # better twice than never
+            return Vault(f"{self.key}_friends", os.environ).change(add)
+        return []
+
+    def _send_to_friends(self, note: Mapping[str, str], some: List[str], knock: str) -> Dict[str, Any]:
+        """Send to `some` friends; who was refused, and by which code.
+
+        https://developers.kakao.com/docs/latest/ko/kakaotalk-message/rest-api#default-template-msg-friend
+        """
+        answer, token = self._call(FRIENDS_NOTE, {**note, "receiver_uuids": json.dumps(some)}, self._access_token)
+        data = answer.json()
+        failures = data.get("failure_info") or data.get("failure_infos") or []  # the SDKs have it in the plural
+        got = [uuid for uuid in some if uuid in (data.get("successful_receiver_uuids") or [])]
+        refused = {
+            uuid: failure.get("code")
+            for failure in failures
+            if isinstance(failure, dict)
+            for uuid in failure.get("receiver_uuids") or []
+            if uuid in some and uuid not in got
+        }
+        if answer.status != 200 or not (got or refused):
             raise self.refusal(answer, token)
-        with contextlib.suppress(SettingsError):  # it is sent, whether it is counted or not
-            vault.change(self._count)
+        refused.update({uuid: None for uuid in some if uuid not in got and uuid not in refused})
+        self._told(knock, *got, *(uuid for uuid, code in refused.items() if not _may_pass(code)))
+        return refused
+
+    def _some_refused(self, refused: Dict[str, Any]) -> DeliveryError:
+        later = [code for code in refused.values() if _may_pass(code)]
+        code = (later or list(refused.values()))[0]
+        trouble = TROUBLES.get(code, UNKNOWN) if isinstance(code, int) else UNKNOWN
+        some, all_ = len(refused), len(self.friends)
+        return self.error(
+            f"{some} of {all_} friends did not get it: {trouble.en} ({code})."
+            + (" They are tried again." if later else " Everybody else has it."),
+            f"친구 {all_}명 가운데 {some}명이 받지 못했어요: {trouble.ko} ({code}). "
+            + ("이들에게만 다시 보낼게요." if later else "다른 사람에게는 도착했어요."),
+            permanent=not later,
+        )
+
+    def list_friends(self) -> Dict[str, str]:
+        """The friends that notes can go to: their names by their uuids.
+
+        https://developers.kakao.com/docs/latest/ko/kakaotalk-social/rest-api#get-friends
+
+        Raises:
+            DeliveryError: Kakao did not tell.
+        """
+        vault = Vault(self.key, os.environ)
+        token = vault.change(self._access_token)
+        answer = self.request(FRIENDS, method="GET", body=b"", headers={"Authorization": f"Bearer {token}"})
+        found = answer.json().get("elements")
+        if answer.status != 200 or not isinstance(found, list):
+            raise self.refusal(answer, token)
+        return {
+            each["uuid"]: one_line(str(each.get("profile_nickname") or "?"), 40)
+            for each in found
+            if isinstance(each, dict) and isinstance(each.get("uuid"), str)
+        }
 
     def template(self, message: Message) -> Dict[str, Any]:
         """The text template that is sent; Kakao takes none without a link."""
@@ -122,9 +249,6 @@ class Kakao(HttpChannel):
             "link": {"web_url": link, "mobile_web_url": link},
             "button_title": {"en": "Open", "ko": "열기"}[message.lang],
         }
-
-    def _post_note(self, note: Mapping[str, str], token: str) -> Answer:
-        return self.request(MEMO, form=note, headers={"Authorization": f"Bearer {token}"})
 
     # Tokens. What is kept belongs to the refresh token in the settings: another login starts anew.
 
@@ -267,6 +391,11 @@ def until_tomorrow(now: Optional[float] = None) -> float:
 
 def _today() -> int:
     return int((time.time() + KOREA_S) // A_DAY_S)
+
+
+def _may_pass(code: Any) -> bool:
+    """Whether a friend's refusal is over soon. A quota is not: it would hold up everybody else until tomorrow."""
+    return isinstance(code, int) and code in TROUBLES and TROUBLES[code].kind in ("later", "minutes")
 
 
 def _moment(seconds: Any) -> float:

@@ -29,6 +29,10 @@ class Service:
         self.logins = 0
         self.notes: List[Dict[str, Any]] = []
         self.failures: List[Answer] = []
+        self.friends = {f"uuid-of-friend-{number}": f"친구 {number}" for number in range(1, 8)}
+        self.friends_notes: Dict[str, List[str]] = {uuid: [] for uuid in self.friends}
+        self.refusing: Dict[str, int] = {}  # friends, and the code that each is refused with
+        self.calls: List[int] = []  # how many receivers each had
         self._busy = threading.Lock()
 
     # The person, in a browser.
@@ -60,7 +64,7 @@ class Service:
 
     def __call__(self, request: Request) -> Answer:
         with self._busy:
-            return self._token(request.form) if request.path == "/oauth/token" else self._note(request)
+            return self._token(request.form) if request.path == "/oauth/token" else self._api(request)
 
     def _token(self, form: Dict[str, str]) -> Answer:
         assert form["client_id"] == KEY
@@ -92,13 +96,37 @@ class Service:
     def _rotated(self) -> Dict[str, Any]:
         return {"refresh_token": self.refresh_token, "refresh_token_expires_in": REFRESH_LASTS}
 
-    def _note(self, request: Request) -> Answer:
+    def _api(self, request: Request) -> Answer:
         if self.failures:
             return self.failures.pop(0)
         if request.headers["Authorization"] != f"Bearer {self.access_token}":
             return Answer(401, {"msg": "this access token does not exist", "code": -401})
-        self.notes.append(json.loads(request.form["template_object"]))
+        if request.path.startswith("/v1/api/talk/friends?"):
+            elements = [{"uuid": uuid, "profile_nickname": name} for uuid, name in self.friends.items()]
+            return Answer(200, {"elements": elements, "total_count": len(elements)})
+        note = json.loads(request.form["template_object"])
+        if request.path == "/v1/api/talk/friends/message/default/send":
+            return self._note_to_friends(note, json.loads(request.form["receiver_uuids"]))
+        assert request.path == "/v2/api/talk/memo/default/send"
+        self.notes.append(note)
         return Answer(200, {"result_code": 0})
+
+    def _note_to_friends(self, note: Dict[str, Any], uuids: List[str]) -> Answer:
+        assert 0 < len(uuids) <= 5
+        self.calls.append(len(uuids))
+        refused = [uuid for uuid in uuids if uuid in self.refusing]
+        for uuid in uuids:
+            if uuid not in refused:
+                self.friends_notes[uuid].append(note["text"])
+        failures = [{"code": self.refusing[uuid], "msg": "no", "receiver_uuids": [uuid]} for uuid in refused]
+        if len(refused) == len(uuids):
+            return (
+                Answer(400, {"code": self.refusing[uuids[0]], "msg": "no"})
+                if len(uuids) == 1
+                else Answer(200, {"successful_receiver_uuids": [], "failure_info": failures})
+            )
+        answer: Dict[str, Any] = {"successful_receiver_uuids": [uuid for uuid in uuids if uuid not in refused]}
+        return Answer(200, {**answer, **({"failure_info": failures} if failures else {})})
 
 
 def refused(code: int) -> Answer:
