@@ -13,7 +13,7 @@ import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set, Tuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from traitlets import Unicode
 
@@ -101,9 +101,7 @@ class Channel(Settings):
         except DeliveryError as failure:
             if message.event.picture is None or not failure.permanent or failure.revoked:
                 raise
-        left_out = {"en": "(The picture could not go along.)", "ko": "(그림은 함께 보내지 못했어요.)"}[message.lang]
-        event = dataclasses.replace(message.event, picture=None)
-        return send(dataclasses.replace(message, event=event, body=f"{message.body}\n{left_out}".lstrip()))
+            return send(pictureless(message, failure))
 
     def fit(self, message: Message) -> str:
         """The text of `message`, not escaped yet, cut to this channel's limit."""
@@ -126,6 +124,14 @@ class Channel(Settings):
         """`text` without this channel's secrets, and without `more` of them, however a server writes them."""
         own = [getattr(self, name) for name, trait in self.fields().items() if isinstance(trait, Secret)]
         return Redactor({}, lambda: [*filter(None, own), *more]).text(text)
+
+
+def pictureless(message: Message, failure: DeliveryError) -> Message:
+    """`message` without its picture, which says why."""
+    what = {"en": "The picture could not be sent.", "ko": "그림은 보내지 못했어요."}[message.lang]
+    event = dataclasses.replace(message.event, picture=None)
+    body = f"{message.body}\n({what} {failure.texts[message.lang]})".lstrip("\n")
+    return dataclasses.replace(message, event=event, body=body)
 
 
 _ZERO_WIDTH_SPACE = "\u200b"
@@ -480,15 +486,24 @@ class Link(Unicode):
 class Url(Secret):
     """An http(s) address that is a secret like any other, since many services put the key into it.
 
-    With `hosts`, it is one that a service gives out at one of these, and looks like `example`.
+    With `hosts`, it is one that a service gives out at one of these (or below one with a dot before it), and looks
+    like `example`. There its query must have all that `needs` names: a terminal cuts an address at an ``&``.
     """
 
     info_text = Link.info_text
 
-    def __init__(self, *args: Any, hosts: Sequence[str] = (), example: str = Link.example, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        hosts: Sequence[str] = (),
+        example: str = Link.example,
+        needs: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.hosts = hosts
         self.example = example
+        self.needs = needs
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what no server could be behind, and another service's address."""
@@ -506,14 +521,27 @@ class Url(Secret):
         """
         parts = urlsplit(text)
         host = (parts.hostname or "").lower()
-        is_own = host in self.hosts
+        is_own = any(host == each or (each[0] == "." and host.endswith(each)) for each in self.hosts)
         owner = "" if is_own else _service_at(host)
-        if parts.scheme == "https" if is_own else not owner and not any(name in host for name in self.hosts):
+        if (
+            parts.scheme == "https"
+            if is_own
+            else not owner and not any(name.lstrip(".") in host for name in self.hosts)
+        ):
+            self._refuse_cut_off(parts.query if is_own else None)
             return
         raise Explained(
             f"must be an address such as {self.example}{owner and f'; this is an address of {owner}'}.",
             f"{self.example} 같은 주소여야 해요.{owner and f' 지금 넣은 것은 {owner} 주소예요.'}",
         )
+
+    def _refuse_cut_off(self, query: Optional[str]) -> None:
+        lost = [name for name in self.needs if query is not None and not dict(parse_qsl(query)).get(name)]
+        if lost:
+            raise Explained(
+                f"is cut off: {lost[0]}= is not in it. Copy the whole address, and put it into quotes in a shell.",
+                f"주소가 잘렸어요. {lost[0]}= 부분이 없어요. 주소를 끝까지 복사하고, 셸에서는 따옴표로 감싸 주세요.",
+            )
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which may hold a key."""

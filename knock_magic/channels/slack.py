@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -11,7 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from traitlets import Unicode
 
 from knock_magic import fitting
-from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Token, Url, retry_after
+from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Token, Url, pictureless, retry_after
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError
 from knock_magic.event import Picture
@@ -214,7 +213,7 @@ class Slack(HttpChannel):
         except DeliveryError as error:
             if not error.permanent:
                 raise
-            return "", _pictureless(message, error)
+            return "", pictureless(message, error)
 
     def _upload(self, picture: Picture) -> str:
         about = {"filename": picture.file_name, "length": str(len(picture.content))}
@@ -232,7 +231,7 @@ class Slack(HttpChannel):
             self._call("files.completeUploadExternal", form=form)
         except DeliveryError as error:
             with contextlib.suppress(DeliveryError):
-                self.edit(handle, _pictureless(message, error))
+                self.edit(handle, pictureless(message, error))
 
     def payload(self, message: Message) -> Dict[str, Any]:
         """What is posted: blocks for the screen, and the whole text for the notification of a phone."""
@@ -302,9 +301,3 @@ class Slack(HttpChannel):
 def _timestamp(handle: str) -> str:
     """What tells a message from the others of its channel."""
     return handle.rpartition(" ")[2]
-
-
-def _pictureless(message: Message, error: DeliveryError) -> Message:
-    """`message`, which says why it has no picture."""
-    why = {"en": "The picture could not be sent.", "ko": "그림은 보내지 못했어요."}[message.lang]
-    return dataclasses.replace(message, body=f"{message.body}\n({why} {error.texts[message.lang]})".lstrip("\n"))

@@ -430,7 +430,7 @@ def test_a_picture_that_is_refused_costs_no_words(stage: Stage) -> None:
 
     said = "".join(stage.contract.read(arrived))
     assert "손실 곡선" in said
-    assert "그림은 함께 보내지 못했어요" in said.replace("\\", "")
+    assert "그림은 보내지 못했어요" in said.replace("\\", "")
 
 
 # What can go wrong on the way.
