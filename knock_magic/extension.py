@@ -34,9 +34,10 @@ class Extension:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        channel = Notebook()
 
         def show(message: Message) -> None:
+            channel = self._knocker.channel(Notebook.key)
+            assert isinstance(channel, Notebook)
             channel.show(message, shell)
 
         sources = Sources(os.environ, shell.config)

@@ -59,7 +59,7 @@ FLOORS = (
     # settings, and the files they stand in
     ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
     # messages
-    ("template", "own_templates", "outline", "letter", "trust", "smtp", "kakao_codes"),
+    ("template", "own_templates", "outline", "attention", "letter", "trust", "smtp", "kakao_codes"),
     # channels
     ("channels.base", "plugins", "channels", "channels.*"),
     # the road from the kernel to a channel
