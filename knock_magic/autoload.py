@@ -26,10 +26,15 @@ def path_in(startup_folder: str) -> str:
     return os.path.join(startup_folder, NAME)
 
 
+def is_on(startup_folder: str) -> bool:
+    """Whether it is loaded by itself."""
+    return os.path.exists(path_in(startup_folder))
+
+
 def line(startup_folder: str) -> str:
     """How it stands, in a line."""
     path = path_in(startup_folder)
-    if os.path.exists(path):
+    if is_on(startup_folder):
         return pick(
             {
                 "en": f"Loaded in every later kernel of this profile, by {path}.",

@@ -17,11 +17,28 @@ from knock_magic.channels.base import Channel
 from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
 from knock_magic.notebook_secrets import NotebookSecrets
 from knock_magic.own_templates import Own
-from knock_magic.settings import Duration, Language, Settings, Sources
+from knock_magic.rules import OUTCOMES
+from knock_magic.settings import Duration, Explained, Language, Settings, Sources
 from knock_magic.settings_file import SettingsFile, plain
 from knock_magic.template import BUILT_IN, STANDARD, Choice
 
 Say = Callable[[str], None]
+
+
+class Outcomes(ListTrait):
+    """Outcomes of a run, by their names."""
+
+    info_text = f"outcomes ({', '.join(OUTCOMES)}), separated by commas"
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what is no outcome; each is there once."""
+        names = super().validate(obj, value) or []
+        for name in names:
+            if name not in OUTCOMES:
+                hint_en, hint_ko = did_you_mean(str(name), OUTCOMES)
+                known = ", ".join(OUTCOMES)
+                raise Explained(f"must be outcomes: {known}.{hint_en}", f"쓸 수 있는 결과: {known}.{hint_ko}")
+        return list(dict.fromkeys(names))
 
 
 class Knock(Settings):
@@ -34,6 +51,15 @@ class Knock(Settings):
     template = Unicode(STANDARD, help=f"Message template: {', '.join(BUILT_IN)}, or one of your own.").tag(
         config=True, ko=f"메시지 템플릿: {', '.join(BUILT_IN)} 또는 직접 만든 것"
     )
+    on = Outcomes(Unicode(), help=f"Outcomes that knock: {', '.join(OUTCOMES)}; empty: all but the last two.").tag(
+        config=True, ko=f"알림을 보낼 결과: {', '.join(OUTCOMES)}, 비우면 마지막 둘만 빼고 모두"
+    )
+    every = Duration(None, help="Knock with the progress this often; off: only where a cell asks for it.").tag(
+        config=True, ko="진행 상황을 알릴 간격, off면 셀에서 요청할 때만"
+    )
+    stall = Duration(
+        None, help="Knock when nothing happened for this long; off: as long as the run's own pace tells."
+    ).tag(config=True, ko="이만큼 아무 일도 없으면 알림, off면 학습 속도에 맞춰 판단")
     lang = Language(help="Language of messages and errors; empty: the locale's.").tag(
         config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
     )
@@ -119,6 +145,22 @@ class Configuration:
         self._file.update(change)
         return self._stronger(channels.find(name), values)
 
+    def save_template(self, name: str, texts: Own) -> None:
+        """Keep the person's own template `name` in the settings file, and have it at once.
+
+        Raises:
+            SettingsError: the file can't be changed, or the name is taken by a built-in one.
+        """
+        problems = own_templates.read({name: dict(texts)}, self.file_name)[1]
+        if problems:
+            raise problems[0]
+
+        def change(data: Dict[str, Any]) -> None:
+            data["templates"] = {**(data.get("templates") or {}), name: dict(texts)}
+
+        self._file.update(change)
+        self._complain(self._read_file())
+
     def _stronger(self, settings: Type[Settings], names: Iterable[str]) -> Dict[str, Any]:
         """What sets one of `names` and wins over the file: how it is written there, and its value."""
         without_file = dataclasses.replace(self.sources, file={})
@@ -184,6 +226,22 @@ class Configuration:
             self._complain([*problems, *strays_of(found, self.sources.environ)])
             self._channels[name] = found
         return self._channels[name]
+
+    def drafted(self, name: str, values: Mapping[str, Any]) -> Channel:
+        """The channel `name` as it would be with `values` on top of what is set; nothing goes by it yet.
+
+        Raises:
+            SettingsError: one of them does not fit.
+        """
+        found, _ = channels.find(name).read(self.sources)
+        assert isinstance(found, Channel)
+        for each, value in values.items():
+            found.put(each, value)
+        return found
+
+    def try_out(self, channel: Channel) -> None:
+        """Go by `channel` in this process until its settings are read again."""
+        self._channels[channel.key] = channel
 
     def secrets(self) -> List[str]:
         """The secrets of the channels that were looked at so far."""

@@ -166,7 +166,8 @@ class Knocker:
 
     def rules(self, options: Options, *, min_s: float) -> Dict[str, Any]:
         """Who is told of a run with `options`, when, and how; `min_s` where they do not say."""
-        outcomes = [*(options.on or rules.DEFAULT_ON), *(["progress"] if options.every else [])]
+        every = options.every or self.settings.every
+        outcomes = [*(options.on or self.settings.on or rules.DEFAULT_ON), *(["progress"] if every else [])]
         rank = runs.rank(self._sources.environ)
         template = self.configuration.usable_template(options.template or self.settings.template)
         to = self.usable(options.to) if options.to else self.in_use()
@@ -177,8 +178,8 @@ class Knocker:
             "on": [each for each in outcomes if not rank or each in ("failed", "died")],
             "wants": {} if rank else wants,
             "min_s": min_s if options.min is None else options.min,
-            "every_s": options.every,
-            "stall_s": options.stall,
+            "every_s": every,
+            "stall_s": options.stall or self.settings.stall,
             "metric": options.metric,
             "baseline": options.baseline,
             "rank": rank,

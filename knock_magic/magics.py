@@ -31,6 +31,7 @@ class KnockMagics(Magics):
         self._knocker = knocker
         self._commands: Dict[str, Callable[[str], None]] = {
             "": self._status,
+            "setup": self._setup,
             "use": self._use,
             "auto": self._auto,
             "template": self._template,
@@ -80,6 +81,15 @@ class KnockMagics(Magics):
 
     def _status(self, _: str) -> None:
         self._show(status.card(self._knocker))
+
+    def _setup(self, line: str) -> None:
+        if line:
+            self._knocker.channel(line)  # raises where there is none of that name
+        from knock_magic.panel import Panel  # brings ipywidgets along, which only this command needs
+
+        assert self.shell is not None
+        shown = Panel(self._knocker, self.shell, line).widget
+        self.shell.display_pub.publish(_as_view(shown))
 
     def _use(self, line: str) -> None:
         line, to_file, _ = flags(line)
@@ -200,6 +210,7 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
 {options.usage("en")}
 
     %knock                          status: channels, threshold, what is waiting
+    %knock setup [CHANNEL]          choose channels, message and times in a panel
     %knock use CHANNEL...           knock on these channels from here on
     %knock auto 60|off              knock for every cell that ran at least 60 s, or only when asked
     %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it
@@ -214,6 +225,16 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
     use, auto and template are for this kernel; with --save also for every later one.
 """
 KnockMagics.knock.__doc__ = HELP  # type: ignore[assignment,unused-ignore]  # what `%knock?` shows
+
+
+def _as_view(widget: Any) -> Dict[str, Any]:
+    """What a front end draws a widget by; one that draws none shows the text."""
+    texts = {
+        "en": "This page draws no widgets. %knock setup --text asks the same questions in text.",
+        "ko": "이 화면에서는 위젯을 그릴 수 없어요. %knock setup --text로 하면 글로 물어봐요.",
+    }
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"text/plain": pick(texts), "application/vnd.jupyter.widget-view+json": view}
 
 
 def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from knock_magic import channels, death, folders, mute, outbox
 from knock_magic.durations import say_duration
@@ -136,6 +137,37 @@ def _waiting_line(row: Dict[str, Any], now: float) -> str:
 def _ask(knocker: Knocker, question: str) -> List[Dict[str, Any]]:
     share = ANSWER_S / len(knocker.outbox_paths)
     return [row for path in knocker.outbox_paths for row in outbox.peek(path, question, (), share)]
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How a channel stands: a word for it, how that is (``good``, ``bad``, ``warn`` or nothing), how long ago."""
+
+    word: str
+    kind: str = ""
+    ago_s: Optional[float] = None
+
+
+def states(knocker: Knocker) -> Dict[str, State]:
+    """Every channel with its state, by its settings, its last knock and its last failure."""
+    now = time.time()
+    last = {row["channel"]: row for row in _ask(knocker, "last")}
+    return {name: _state(knocker, name, last.get(name), now) for name in channels.names()}
+
+
+def _state(knocker: Knocker, name: str, last: Any, now: float) -> State:
+    try:
+        missing = knocker.channel(name).missing()
+    except KnockError:
+        return State("broken", "bad")
+    if missing:
+        return State("needs")
+    if name in knocker.aside:
+        return State("aside", "bad")
+    if last:
+        word, kind = ("delivered", "good") if last["state"] == "done" else ("failed", "bad")
+        return State(word, kind, max(0.0, now - last["ended_at"]))
+    return State("ready", "good")
 
 
 def channel_lines(knocker: Knocker) -> List[str]:

@@ -57,7 +57,7 @@ FLOORS = (
         "plots",
     ),
     # settings, and the files they stand in
-    ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload"),
+    ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload", "pasted"),
     # messages
     ("template", "own_templates", "outline", "attention", "letter", "trust", "smtp", "kakao_codes"),
     # channels
@@ -67,10 +67,14 @@ FLOORS = (
     ("delivery", "dispatch", "courier", "sidecar"),
     # the door
     ("options", "configuration", "knocker", "kakao_login"),
+    ("draft",),
     # what watches and measures
     ("head", "signs", "watcher", "armed", "messages", "training", "integrations", "integrations.*"),
     # what people touch
-    ("status", "preview", "completion", "login", "magics", "extension", "demo", "shell", "cli"),
+    ("status", "preview", "completion", "login"),
+    ("panel.words", "panel.style", "panel.secret_field", "panel.parts", "panel.likeness", "panel.form"),
+    ("panel.channels_step", "panel.message_step", "panel.when_step", "panel.done_step", "panel"),
+    ("magics", "extension", "demo", "shell", "cli"),
     ("_knock", "__main__", "__init__"),
 )
 ORDER = [name for floor in FLOORS for name in floor]

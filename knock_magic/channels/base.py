@@ -50,6 +50,10 @@ class Channel(Settings):
     steps: Texts = {}
     # A channel that shows in the notebook itself has no one to send to from another process.
     in_kernel = False
+    # How a knock looks there, for a preview: "bubble", "chat", "mail", "push" (a lock screen) or "line".
+    looks_like = "chat"
+    # A service that people in Korea look for first.
+    is_korean = False
     # Whether it sends `message.event.picture` along.
     takes_pictures = False
     # Whether `edit` changes what `send` has sent: a run's progress is then one live message.

@@ -9,6 +9,7 @@ class Daum(Mailbox):
     """Send a knock by Daum mail (hanmail.net, daum.net)."""
 
     key = "daum"
+    is_korean = True
     label = {"en": "Daum mail", "ko": "다음 메일"}
     steps = {
         "en": "1. In Daum Mail, open Settings > IMAP/POP3 and choose 'use' for IMAP/SMTP.\n"

@@ -30,6 +30,7 @@ class Dooray(HttpChannel):
     """
 
     key = "dooray"
+    is_korean = True
     label = {"en": "Dooray!", "ko": "두레이"}
     steps = {
         "en": "1. In Dooray! Messenger (https://dooray.com), open the chat's settings and choose the "

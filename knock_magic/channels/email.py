@@ -131,6 +131,7 @@ class Email(Channel):
     """
 
     key = "email"
+    looks_like = "mail"
     label: Texts = {"en": "E-mail", "ko": "이메일"}
     steps: Texts = {
         "en": "1. Look up your provider's outgoing (SMTP) server and set host and port: 587 (STARTTLS) or 465 (SSL).\n"

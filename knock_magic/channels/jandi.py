@@ -21,6 +21,7 @@ class Jandi(HttpChannel):
     """
 
     key = "jandi"
+    is_korean = True
     label = {"en": "JANDI", "ko": "잔디"}
     steps = {
         "en": "1. Open the topic at https://www.jandi.com and choose the plug icon, JANDI Connect.\n"

@@ -66,6 +66,8 @@ class Kakao(HttpChannel):
     """
 
     key = "kakao"
+    looks_like = "bubble"
+    is_korean = True
     label = {"en": "KakaoTalk", "ko": "카카오톡"}
     steps = {
         "en": "Good to know: KakaoTalk puts a note to yourself into your own chat, maybe without sound or banner. "

@@ -9,6 +9,7 @@ class Naver(Mailbox):
     """Send a knock by Naver mail."""
 
     key = "naver"
+    is_korean = True
     label = {"en": "Naver mail", "ko": "네이버 메일"}
     steps = {
         "en": "1. In Naver Mail, open Settings > POP3/IMAP and choose 'use'.\n"

@@ -25,6 +25,7 @@ class Notebook(Channel):
     """Show a knock under the cell; in a terminal as a line and the bell."""
 
     key = "notebook"
+    looks_like = "line"
     label = {"en": "Notebook", "ko": "노트북"}
     steps = {
         "en": "Nothing to set up: it is used where no other channel is.\n"

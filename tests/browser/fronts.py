@@ -179,6 +179,8 @@ class Sheet:
         self.page.goto(f"{front.url}/{self._kind.page}/{path.name}?token={front.token}")
         self.page.wait_for_selector(self._kind.cell)
         self._wait_for_kernel()
+        if self._kind.name == "lab" and self.page.viewport_size["width"] < 1000:
+            self.page.keyboard.press("Control+b")  # the list of files would take half of the window
 
     def _wait_for_kernel(self) -> None:
         if self._kind.is_classic:

@@ -1,0 +1,130 @@
+"""`Form`: the fields of one channel, made from its traits, each with the line that tells what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping
+
+import ipywidgets
+from traitlets import Bool, Enum, Float, Integer, List as ListTrait, TraitType
+
+from knock_magic.draft import Draft
+from knock_magic.language import pick
+from knock_magic.panel.parts import Hint, column, styled
+from knock_magic.panel.secret_field import SecretField
+from knock_magic.panel.words import say
+from knock_magic.settings import Secret, expected_of, label_of
+
+LARGEST = 2**31 - 1  # of a number without an upper bound
+
+
+class Form:
+    """The fields of the channel that `draft` is of; `changed` is called when something was taken."""
+
+    def __init__(self, draft: Draft, changed: Callable[[], None]) -> None:
+        self._draft = draft
+        self._changed = changed
+        self._is_filling = False
+        fields: Mapping[str, TraitType] = draft.fields
+        self.fields: Dict[str, Any] = {}
+        self.hints: Dict[str, Hint] = {name: Hint() for name in fields}
+        for name, trait in fields.items():
+            self.fields[name] = styled(self._field(name, trait), "k-field", *_width(trait))
+        self.widget = column(*(each for name in fields for each in (self.fields[name], self.hints[name].widget)))
+        self.rest()
+
+    def _field(self, name: str, trait: TraitType) -> Any:
+        label = f"{label_of(trait).rstrip('.')} ({name})" + (" *" if trait.metadata.get("required") else "")
+        value = getattr(self._draft.channel, name)
+        common = {"description": label, "style": {"description_width": "initial"}}
+        if isinstance(trait, Secret):
+            return SecretField(lambda text: self._take(name, text), **common)
+        if isinstance(trait, Bool):
+            made = ipywidgets.Dropdown(options=[("✓", True), ("–", False)], value=value, **common)
+        elif isinstance(trait, Enum):
+            made = ipywidgets.Dropdown(options=_choices(trait), value=value, **common)
+        elif isinstance(trait, (Integer, Float)):
+            number = ipywidgets.BoundedIntText if isinstance(trait, Integer) else ipywidgets.BoundedFloatText
+            low = -LARGEST if trait.min is None else trait.min
+            made = number(value=value or 0, min=low, max=LARGEST if trait.max is None else trait.max, **common)
+        else:
+            made = ipywidgets.Text(
+                value=_as_text(value), placeholder=_example(trait), continuous_update=False, **common
+            )
+        made.observe(lambda change: self._take(name, _as_text(change["new"])), "value")
+        return made
+
+    def _take(self, name: str, text: str) -> None:
+        if self._is_filling:
+            return
+        taken = self._draft.take(name, text)
+        is_secret = isinstance(self._draft.fields[name], Secret)
+        if taken.hide:
+            self._fill(name, "")
+        elif not is_secret and not taken.is_fault and name in self._draft.typed:
+            self._fill(name, self._draft.typed[name])
+        if taken.is_fault:
+            self.mark(name, taken.said)
+            if is_secret:
+                self.fields[name].placeholder = ""
+        else:
+            self._unmark(name)
+            if is_secret:
+                self.fields[name].placeholder = say("taken secret")
+                self.hints[name].good(" ".join(filter(None, (taken.said, say("not saved yet")))))
+            elif taken.said:
+                self.hints[name].good(taken.said)
+        self._changed()
+
+    def _fill(self, name: str, text: str) -> None:
+        """Show `text` in a field that is none of a secret's, without taking it once more."""
+        field = self.fields[name]
+        if isinstance(field, ipywidgets.Text) and field.value != text:
+            self._is_filling = True
+            field.value = text
+            self._is_filling = False
+
+    def mark(self, name: str, said: str) -> None:
+        """Tell what is wrong, beside the field."""
+        self.fields[name].add_class("k-fault")
+        self.hints[name].bad(said)
+
+    def _unmark(self, name: str) -> None:
+        self.fields[name].remove_class("k-fault")
+        self._help(name)
+
+    def rest(self) -> None:
+        """Show what is set, and nothing of what was typed before."""
+        for name, trait in self._draft.fields.items():
+            if isinstance(trait, Secret):
+                self.fields[name].placeholder = say("saved secret") if self._draft.is_stored(name) else ""
+            self._unmark(name)
+
+    def _help(self, name: str) -> None:
+        trait, where = self._draft.fields[name], self._draft.set_by(name)
+        parts = [say("set by", where=where)] if where else []
+        if isinstance(trait, Secret) and self._draft.is_stored(name):
+            parts.append(say("type to replace"))
+        elif not trait.metadata.get("required") and not self._draft.is_stored(name):
+            parts.append(say("optional"))
+        self.hints[name].plain(" ".join(parts))
+
+
+def _width(trait: TraitType) -> Any:
+    return ["k-narrow"] if isinstance(trait, (Integer, Float, Bool, Enum)) else []
+
+
+def _choices(trait: Any) -> Any:
+    return [(str(value) or "–", value) for value in trait.values or ()]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _example(trait: TraitType) -> str:
+    """What a good value looks like; nothing where the label has said it."""
+    if hasattr(trait, "example"):
+        return str(trait.example)
+    return pick(expected_of(trait)) if isinstance(trait, ListTrait) and "," in str(trait.help) else ""

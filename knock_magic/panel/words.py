@@ -1,0 +1,167 @@
+"""The words of the panel, in each language."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from knock_magic.language import pick
+
+WORDS: Dict[str, Dict[str, str]] = {
+    "tagline": {"en": "Your notebook knocks when training is over.", "ko": "학습이 끝나면 노트북이 알려 드려요."},
+    "channels": {"en": "Channels", "ko": "채널"},
+    "message": {"en": "Message", "ko": "메시지"},
+    "when": {"en": "When", "ko": "시점"},
+    "done": {"en": "Done", "ko": "완료"},
+    "open": {"en": "(this one is open)", "ko": "(지금 보는 단계)"},
+    # Channels.
+    "channels title": {"en": "Where shall it knock?", "ko": "어디로 알려 드릴까요?"},
+    "channels lead": {
+        "en": "Choose one, follow its steps, and press Test: a real knock goes out at once.",
+        "ko": "하나를 골라 안내대로 채우고 테스트를 누르면 바로 알림을 보내 드려요.",
+    },
+    "search": {"en": "Search for a channel", "ko": "채널 찾기"},
+    "search example": {"en": "Slack, mail, phone …", "ko": "카카오톡, 메일, Slack …"},
+    "nothing found": {
+        "en": "No channel of that name. Webhook and Apprise reach many others.",
+        "ko": "그런 이름의 채널은 없어요. 웹훅이나 Apprise로 다른 곳에도 보낼 수 있어요.",
+    },
+    "in use": {"en": "In use", "ko": "사용 중"},
+    "korean": {"en": "Korean services", "ko": "한국 서비스"},
+    "others": {"en": "Everywhere", "ko": "그 밖의 서비스"},
+    "built in": {"en": "Without any setting", "ko": "설정 없이"},
+    "ready": {"en": "ready", "ko": "준비됨"},
+    "needs": {"en": "needs set-up", "ko": "설정 필요"},
+    "aside": {"en": "put aside", "ko": "보내지 않는 중"},
+    "broken": {"en": "can't be used", "ko": "쓸 수 없음"},
+    "delivered": {"en": "delivered {ago} ago", "ko": "{ago} 전에 전달"},
+    "failed": {"en": "failed {ago} ago", "ko": "{ago} 전에 실패"},
+    "delivered now": {"en": "delivered just now", "ko": "방금 전달"},
+    "failed now": {"en": "failed just now", "ko": "방금 실패"},
+    "knocks here": {"en": "knocks here", "ko": "알림 받는 중"},
+    "back": {"en": "‹ All channels", "ko": "‹ 모든 채널"},
+    "steps": {"en": "How to get what it needs", "ko": "준비하는 방법"},
+    "form": {"en": "Settings", "ko": "설정"},
+    "required": {"en": "needed", "ko": "필수"},
+    "optional": {"en": "optional", "ko": "선택"},
+    "fill in": {"en": "Please fill this in.", "ko": "이 칸을 채워 주세요."},
+    "saved secret": {"en": "saved ••••", "ko": "저장됨 ••••"},
+    "taken secret": {"en": "taken ••••", "ko": "입력됨 ••••"},
+    "type to replace": {"en": "Type to replace it.", "ko": "새로 입력하면 바뀌어요."},
+    "not saved yet": {
+        "en": "Taken, and hidden at once. Saved when the test has arrived.",
+        "ko": "받아서 바로 가렸어요. 테스트가 도착하면 저장해요.",
+    },
+    "set by": {"en": "Set by {where}.", "ko": "{where}에서 설정됨."},
+    "test": {"en": "Test and save", "ko": "테스트하고 저장"},
+    "test again": {"en": "Test again", "ko": "다시 테스트"},
+    "save anyway": {"en": "Save all the same", "ko": "그래도 저장"},
+    "forget": {"en": "Remove its settings", "ko": "설정 지우기"},
+    "use it": {"en": "Knock here", "ko": "이 채널로 알림 받기"},
+    "before test": {"en": "The test sends a real knock.", "ko": "테스트를 누르면 알림이 하나 도착해요."},
+    "look at fields": {
+        "en": "Nothing was sent: look at the marked fields.",
+        "ko": "보내지 않았어요. 표시된 칸을 확인해 주세요.",
+    },
+    "sending": {"en": "Knocking …", "ko": "보내는 중 …"},
+    "still sending": {"en": "Knocking … {seconds} s", "ko": "보내는 중 … {seconds}초"},
+    "arrived": {"en": "Arrived in {span}.", "ko": "{span} 만에 도착했어요."},
+    "look there": {
+        "en": "Look at {label}: there is a knock.",
+        "ko": "{label}에서 알림을 확인해 보세요.",
+    },
+    "not arrived": {"en": "It did not arrive.", "ko": "도착하지 않았어요."},
+    "no answer": {
+        "en": "No answer within half a minute. It is tried again by itself; %knock shows what becomes of it.",
+        "ko": "30초 안에 응답이 없었어요. 자동으로 다시 보내고, 결과는 %knock으로 볼 수 있어요.",
+    },
+    "next step": {"en": "Put it right above, and test again.", "ko": "위에서 고친 뒤 다시 테스트해 주세요."},
+    "saved in": {"en": "Saved in {where}.", "ko": "{where}에 저장했어요."},
+    "stronger": {
+        "en": "But {names} is set too, and wins.",
+        "ko": "다만 {names} 값이 우선해요.",
+    },
+    "saved unready": {
+        "en": "Saved in {where}, though it does not work yet.",
+        "ko": "{where}에 저장했어요. 아직 동작하지 않아요.",
+    },
+    "forgotten": {"en": "Its settings were removed from {where}.", "ko": "{where}에서 설정을 지웠어요."},
+    "nothing to set": {"en": "There is nothing to set up here.", "ko": "설정할 것이 없어요."},
+    # Message.
+    "message title": {"en": "What shall it say?", "ko": "어떻게 알려 드릴까요?"},
+    "message lead": {
+        "en": "This is how a knock looks, on each of your channels.",
+        "ko": "고른 채널마다 알림이 이렇게 보여요.",
+    },
+    "template": {"en": "Template", "ko": "템플릿"},
+    "language": {"en": "Language", "ko": "언어"},
+    "outcomes": {"en": "Outcomes that knock", "ko": "알림을 보낼 결과"},
+    "preview of": {"en": "Show a knock of", "ko": "미리 볼 결과"},
+    "of limit": {"en": "{used} of {limit} {unit}", "ko": "{limit}{unit} 중 {used}{unit}"},
+    "cut": {"en": "cut to fit", "ko": "길이에 맞춰 줄임"},
+    "characters": {"en": "characters", "ko": "자"},
+    "utf16": {"en": "characters", "ko": "자"},
+    "bytes": {"en": "bytes", "ko": "바이트"},
+    "own template": {"en": "Write your own", "ko": "직접 쓰기"},
+    "own name": {"en": "Its name", "ko": "이름"},
+    "own for": {"en": "Text for", "ko": "쓸 결과"},
+    "own text": {"en": "Text; a click below adds a name at its end", "ko": "내용(아래를 누르면 끝에 들어가요)"},
+    "every outcome": {"en": "every outcome", "ko": "모든 결과"},
+    "save own": {"en": "Save and use it", "ko": "저장하고 쓰기"},
+    "own saved": {"en": "Saved, and in use.", "ko": "저장했고, 이제 이 템플릿을 써요."},
+    "own needs name": {"en": "Give it a name first.", "ko": "먼저 이름을 정해 주세요."},
+    "own needs text": {"en": "Write a text first.", "ko": "먼저 내용을 써 주세요."},
+    "finished": {"en": "finished", "ko": "끝남"},
+    "failed run": {"en": "failed", "ko": "실패"},
+    "interrupted": {"en": "interrupted", "ko": "중단"},
+    "died": {"en": "died", "ko": "커널 죽음"},
+    "stalled": {"en": "stalled", "ko": "멈춤"},
+    "progress": {"en": "progress", "ko": "진행 상황"},
+    "started": {"en": "started", "ko": "시작"},
+    # When.
+    "when title": {"en": "When shall it knock?", "ko": "언제 알려 드릴까요?"},
+    "when lead": {
+        "en": "Cells with %%knock always knock. These are for all the others.",
+        "ko": "%%knock을 쓴 셀은 항상 알려요. 나머지 셀은 여기서 정해요.",
+    },
+    "auto on": {"en": "Knock for long cells by themselves", "ko": "오래 걸린 셀은 자동으로 알리기"},
+    "auto": {"en": "A cell is long when it runs at least", "ko": "이만큼 걸리면 오래 걸린 셀"},
+    "every": {"en": "Tell the progress every", "ko": "진행 상황을 알릴 간격"},
+    "stall": {"en": "Tell when nothing happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
+    "span hint": {"en": "For example 60s, 15m, 1h30m; or off.", "ko": "예: 60s, 15m, 1h30m. 끄려면 off"},
+    "stall hint": {
+        "en": "For example 15m; off: it is told by the run's own pace.",
+        "ko": "예: 15m. off면 학습 속도에 맞춰 판단해요.",
+    },
+    "kept": {"en": "Saved.", "ko": "저장했어요."},
+    "mute": {"en": "Silence for a while", "ko": "잠시 알림 끄기"},
+    "mute off": {"en": "not muted", "ko": "끄지 않음"},
+    "mute 1h": {"en": "1 hour", "ko": "1시간"},
+    "mute 8h": {"en": "8 hours", "ko": "8시간"},
+    "mute 2d": {"en": "2 days", "ko": "2일"},
+    # Done.
+    "done title": {"en": "That is all.", "ko": "준비 끝이에요."},
+    "done lead": {"en": "From here on, this is what happens.", "ko": "이제부터 이렇게 알려 드려요."},
+    "paste": {
+        "en": "For the next notebook: one click marks it, then copy.",
+        "ko": "다음 노트북 첫 셀에 붙여 넣어 주세요. 한 번 누르면 전체가 선택돼요.",
+    },
+    "autoload": {
+        "en": "Load it by itself in every later notebook",
+        "ko": "다음 노트북부터 자동으로 불러오기",
+    },
+    "where": {"en": "Where the settings went", "ko": "설정을 둔 곳"},
+    "no channel yet": {
+        "en": "No channel yet: knocks show under the cell.",
+        "ko": "아직 채널이 없어서 셀 아래에만 보여요.",
+    },
+    "row channels": {"en": "Knocks on", "ko": "알림 채널"},
+    "row message": {"en": "Message", "ko": "메시지"},
+    "row when": {"en": "When", "ko": "시점"},
+    "row progress": {"en": "Progress", "ko": "진행 상황"},
+    "row outcomes": {"en": "Outcomes", "ko": "결과"},
+}
+
+
+def say(key: str, **values: Any) -> str:
+    """The words `key` in the reader's language."""
+    return pick(WORDS[key]).format(**values) if values else pick(WORDS[key])

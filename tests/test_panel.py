@@ -1,0 +1,348 @@
+"""The panel, driven as the front end drives it: by what widgets are told. Real browsers are in `browser/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from conftest import Home, poll
+from phone import Phone
+
+pytest.importorskip("ipywidgets")
+import ipywidgets
+from traitlets import Bool, Enum, Float, Integer
+
+from knock_magic import channels, language
+from knock_magic.knocker import Knocker
+from knock_magic.panel import STEPS, Panel
+from knock_magic.panel.likeness import LOOKS
+from knock_magic.panel.secret_field import SecretField
+from knock_magic.settings import Secret, Sources
+
+CANARY = "canary8Zq2531x"
+Open = Callable[..., Panel]
+
+
+@pytest.fixture
+def open_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Open a panel in an empty home, as a kernel with this environment would."""
+    home = Home(tmp_path)
+    opened: List[Knocker] = []
+
+    def start(channel: str = "", **env: str) -> Panel:
+        whole = home.env(**env)
+        for name in [*os.environ]:
+            if name not in whole:
+                monkeypatch.delenv(name)
+        for name, value in whole.items():
+            monkeypatch.setenv(name, value)
+        opened.append(Knocker(Sources(os.environ)))
+        shell = SimpleNamespace(profile_dir=SimpleNamespace(startup_dir=str(tmp_path / "startup")))
+        return Panel(opened[-1], shell, channel)
+
+    yield start
+    for knocker in opened:
+        knocker.close()
+    language.use(None)
+    home.clean()
+
+
+def settings(tmp_path: Path) -> Dict[str, Any]:
+    path = tmp_path / "knock" / "settings.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def type_into(panel: Panel, name: str, text: Any) -> None:
+    """What the front end does when a field is left."""
+    assert panel.channels.open_channel
+    field = panel.channels.open_channel.form.fields[name]
+    field.set_state({"value": text})
+
+
+def said(panel: Panel, name: str = "") -> str:
+    """What stands below the field `name`, or in the answer's box."""
+    one = panel.channels.open_channel
+    assert one
+    return str((one.form.hints[name] if name else one.answer).widget.value)
+
+
+def click(panel: Panel) -> str:
+    """Press Test, and give the answer once it is there."""
+    one = panel.channels.open_channel
+    assert one
+    one.test_button.click()
+    poll(lambda: not one.test_button.disabled, "the answer")
+    return said(panel)
+
+
+def everything(panel: Panel) -> str:
+    """All that could be saved with the notebook."""
+    return json.dumps([ipywidgets.Widget.get_manager_state(), repr(panel.widget)], default=str)
+
+
+# What it is made of.
+
+
+def test_every_channel_has_a_row_and_a_form_made_from_its_traits(open_panel: Open) -> None:
+    panel = open_panel()
+
+    assert sorted(panel.channels.rows) == channels.names()
+    for name in channels.names():
+        panel.channels.open(name)
+        one = panel.channels.open_channel
+        assert one
+        fields = channels.find(name).fields()
+        assert list(one.form.fields) == list(fields)
+        for trait_name, trait in fields.items():
+            kinds = {Secret: SecretField, Bool: ipywidgets.Dropdown, Enum: ipywidgets.Dropdown,
+                     Integer: ipywidgets.BoundedIntText, Float: ipywidgets.BoundedFloatText}  # fmt: skip
+            wanted = next((kind for of, kind in kinds.items() if isinstance(trait, of)), ipywidgets.Text)
+            assert isinstance(one.form.fields[trait_name], wanted)
+            assert f"({trait_name})" in one.form.fields[trait_name].description
+
+
+def test_a_channel_says_what_it_looks_like() -> None:
+    assert {name for name in channels.own() if channels.find(name).looks_like not in LOOKS} == set()
+
+
+def test_search_finds_a_channel_by_either_of_its_names(open_panel: Open) -> None:
+    panel = open_panel()
+
+    def shown(text: str) -> List[str]:
+        panel.channels._search.value = text
+        return [name for name, row in panel.channels.rows.items() if "k-gone" not in row._dom_classes]
+
+    assert shown("카카오톡") == ["kakao"]
+    assert shown("SLA") == ["slack"]
+    assert shown("no such") == []
+    assert shown("") == channels.names()
+
+
+def test_korean_services_come_first_in_korean(open_panel: Open) -> None:
+    korean = [names for _, _, names in open_panel(KNOCK_LANG="ko").channels._groups]
+    english = [names for _, _, names in open_panel(KNOCK_LANG="en").channels._groups]
+
+    assert korean[0][:3] == ["kakao", "naver", "daum"]
+    assert english[0][0] != "kakao"
+
+
+def test_it_opens_at_one_channel(open_panel: Open) -> None:
+    panel = open_panel("kakao")
+
+    assert panel.channels.open_channel
+    assert panel.channels.open_channel.name == "kakao"
+
+
+def test_loading_the_extension_does_not_import_widgets(tmp_path: Path) -> None:
+    code = (
+        "import sys; from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'knock_magic')\n"
+        "print('ipywidgets' in sys.modules)"
+    )
+    env = {**os.environ, "KNOCK_HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True, timeout=60)
+
+    assert done.stdout.split()[-1] == "False"
+
+
+# From nothing to a knock.
+
+
+def test_a_test_knocks_and_only_then_saves(open_panel: Open, phone: Phone, tmp_path: Path) -> None:
+    panel = open_panel("webhook")
+    type_into(panel, "url", phone.url)
+    assert settings(tmp_path) == {}
+
+    answer = click(panel)
+
+    assert phone.wait()["event"] == "test"
+    assert "Arrived in" in answer
+    assert settings(tmp_path) == {"channels": {"webhook": {"url": phone.url}}, "to": ["webhook"]}
+    assert panel._knocker.in_use() == ("webhook",)
+
+
+def test_a_refusal_is_told_in_plain_words_and_nothing_is_saved(open_panel: Open, phone: Phone, tmp_path: Path) -> None:
+    panel = open_panel("webhook")
+    phone.answer(404)
+    type_into(panel, "url", phone.url)
+
+    answer = click(panel)
+
+    assert "It did not arrive." in answer
+    assert "no longer accepts this address" in answer
+    assert settings(tmp_path) == {}
+    one = panel.channels.open_channel
+    assert one
+    assert "k-gone" not in one.anyway._dom_classes
+
+    one.anyway.click()
+
+    assert settings(tmp_path)["channels"] == {"webhook": {"url": phone.url}}
+
+
+def test_what_is_missing_is_said_beside_its_field(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel("kakao")
+
+    answer = click(panel)
+
+    assert "Nothing was sent" in answer
+    assert "fill this in" in said(panel, "rest_api_key")
+    assert "fill this in" not in said(panel, "link")
+    assert settings(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("channel", "field", "text", "words"),
+    [
+        ("slack", "webhook_url", "hooks.slack.com/x", "must be an address such as"),
+        ("slack", "webhook_url", "https://discord.com/api/webhooks/1/x", "address of Discord"),
+        ("slack", "token", "abc", "xoxb-"),
+        ("kakao", "rest_api_key", "0" * 31, "32 digits"),
+        ("email", "to", "nobody", "name@example.com"),
+        ("email", "host", "smtp.example.com:587", "a setting of its own"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field(
+    open_panel: Open, tmp_path: Path, channel: str, field: str, text: str, words: str
+) -> None:
+    panel = open_panel(channel)
+
+    type_into(panel, field, text)
+
+    assert words in said(panel, field)
+    assert "k-fault" in panel.channels.open_channel.form.fields[field]._dom_classes  # type: ignore[union-attr]
+    assert "marked fields" in click(panel)
+    assert settings(tmp_path) == {}
+
+
+def test_a_curl_command_becomes_its_address(open_panel: Open, phone: Phone) -> None:
+    panel = open_panel("webhook")
+
+    type_into(panel, "url", f"""curl -X POST --data '{{"text":"hi"}}' '{phone.url}'""")
+
+    assert "Only the part that belongs here" in said(panel, "url")
+    assert "Arrived" in click(panel)
+
+
+def test_a_key_in_the_wrong_field_is_taken_out(open_panel: Open) -> None:
+    panel = open_panel("slack")
+
+    type_into(panel, "channel", "xoxb-123456789012-abcdefghijkl")
+
+    assert "looks like a key" in said(panel, "channel")
+    assert "xoxb-1234" not in everything(panel)
+
+
+# No secret in the document.
+
+
+def test_a_typed_secret_is_in_no_state_before_and_after_the_test(open_panel: Open, phone: Phone) -> None:
+    panel = open_panel("webhook")
+
+    type_into(panel, "url", f"{phone.url}/{CANARY}")
+    between = everything(panel)
+    assert "Arrived" in click(panel)
+
+    assert CANARY not in between
+    assert CANARY not in everything(panel)
+    assert panel.channels.open_channel.form.fields["url"].placeholder == "saved ••••"  # type: ignore[union-attr]
+
+
+def test_a_stored_secret_is_never_set_back(open_panel: Open) -> None:
+    panel = open_panel("webhook", KNOCK_WEBHOOK_URL=f"https://example.com/{CANARY}")
+
+    assert panel.channels.open_channel.form.fields["url"].placeholder == "saved ••••"  # type: ignore[union-attr]
+    assert "KNOCK_WEBHOOK_URL" in said(panel, "url")
+    assert CANARY not in everything(panel)
+
+
+def test_a_secret_field_holds_nothing_even_when_it_is_told_to() -> None:
+    taken: List[str] = []
+    field = SecretField(taken.append)
+
+    field.set_state({"value": CANARY})
+    field.value = CANARY
+
+    assert taken == [CANARY]
+    assert CANARY not in json.dumps(field.get_state(), default=str)
+
+
+# The other steps.
+
+
+def test_every_step_opens(open_panel: Open) -> None:
+    panel = open_panel()
+
+    for name in STEPS:
+        panel.tabs[name].click()
+        assert panel.step == name
+
+
+def test_a_language_writes_the_panel_anew(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel(KNOCK_LANG="")
+    assert panel.tabs["channels"].description == "Channels"
+
+    panel.message.language.value = "ko"
+
+    assert panel.tabs["channels"].description == "채널"
+    assert settings(tmp_path) == {"lang": "ko"}
+
+
+def test_template_outcomes_and_times_are_saved_at_once(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel()
+
+    panel.message.templates["short"].click()
+    panel.message.outcomes["interrupted"].value = False
+    panel.when.fields["auto"].value = "10m"
+    panel.when.fields["every"].value = "soon"
+
+    assert settings(tmp_path) == {"template": "short", "auto": "10m", "on": ["finished", "failed", "died", "stalled"]}
+    assert "a duration" in panel.when.hints["every"].widget.value
+    assert panel._knocker.settings.auto == 600.0
+
+
+def test_an_own_template_is_seen_while_it_is_written_and_then_used(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel()
+    panel.message._write()
+    editor = panel.message.editor
+
+    editor.text.value = "look: $name"
+    editor.add("duration")
+    assert "look: resnet50" in panel.message.shots.value
+    editor.text.value = "look: $nmae $"
+    assert "error in line 1" in editor.hint.widget.value
+    editor.text.value = "look: $name"
+    editor.save()
+    assert "name first" in editor.hint.widget.value
+    editor.name.value = "mine"
+    editor.save()
+
+    assert settings(tmp_path) == {"templates": {"mine": {"default": "look: $name"}}, "template": "mine"}
+    assert panel._knocker.settings.template == "mine"
+
+
+def test_a_preview_shows_the_text_that_is_sent(open_panel: Open) -> None:
+    panel = open_panel(KNOCK_TO="kakao", KNOCK_KAKAO_REST_API_KEY="0" * 32, KNOCK_KAKAO_REFRESH_TOKEN="x" * 20)
+
+    panel.message.templates["detailed"].click()
+    panel.message._look("failed")
+
+    assert "of 200 characters · cut to fit" in panel.message.shots.value
+    assert "#fee500" in panel.message.shots.value
+
+
+def test_done_tells_what_is_set(open_panel: Open, phone: Phone) -> None:
+    panel = open_panel(KNOCK_TO="webhook", KNOCK_WEBHOOK_URL=phone.url)
+    panel.go("done")
+
+    assert "Webhook" in panel.done._card.value
+    assert panel.done.autoload
+    panel.done.autoload.value = True
+    assert "Loaded in every later kernel" in panel.done.hint.widget.value
