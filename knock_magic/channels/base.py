@@ -514,8 +514,7 @@ class Url(Secret):
         text = super().validate(obj, value)
         if text:
             _refuse_no_address(text, self.example)
-            if self.hosts:
-                self._refuse_misplaced(text)
+            self._refuse_misplaced(text)
         return text
 
     def _refuse_misplaced(self, text: str) -> None:
@@ -523,10 +522,12 @@ class Url(Secret):
 
         One of neither is taken: a relay, or a server of one's own that speaks the same language.
         """
+        if not self.hosts:
+            return
         parts = urlsplit(text)
         host = (parts.hostname or "").lower()
         is_own = any(host == each or (each[0] == "." and host.endswith(each)) for each in self.hosts)
-        owner = "" if is_own else _service_at(host)
+        owner = "" if is_own else service_at(host)
         if (
             parts.scheme == "https"
             if is_own
@@ -565,7 +566,8 @@ def _refuse_no_address(text: str, example: str) -> None:
     raise Explained(f"must be an address such as {example}{seen_en}.", f"{example} 같은 주소여야 해요.")
 
 
-def _service_at(host: str) -> str:
+def service_at(host: str) -> str:
+    """The name of the service whose addresses are at `host`, if it is one that we know."""
     return next((name for suffix, name in _SERVICES.items() if f".{host}".endswith(f".{suffix}")), "")
 
 
