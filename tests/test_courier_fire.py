@@ -81,6 +81,7 @@ def told(tellers: Tellers, phone: Phone, texts: List[str]) -> None:
     tellers.close()
 
 
+@pytest.mark.once
 @needs_strace
 @pytest.mark.timeout(600)
 def test_killed_at_any_call_that_writes_it_loses_nothing(

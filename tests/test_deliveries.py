@@ -240,6 +240,7 @@ def test_one_address_gets_one_at_a_time(road: Build, serve: Serve) -> None:
     assert sorted(phone.names) == sorted(f"knock {number}" for number in range(12))
 
 
+@pytest.mark.once
 def test_many_that_are_due_are_drained_without_a_stampede(road: Build, serve: Serve) -> None:
     """All is due at the same moment: a server that was down has come back. Each arrives once, one after the other."""
     open_again = threading.Event()

@@ -191,6 +191,7 @@ def tell_failure(here: Road, number: int, to: Tuple[str, ...], **facts: Any) -> 
     here.tell("train", to, "failed", started_at=now, ended_at=now + 1, duration_s=1.0, error=error, **facts)
 
 
+@pytest.mark.once
 def test_a_thousand_failures_make_one_knock_and_one_digest_at_each_channel(road: Callable[..., Road]) -> None:
     phones = {"one": Phone(), "two": Phone()}
     here = road(setting("noise", "WINDOW_S", 8.0))

@@ -416,6 +416,7 @@ def test_time_grows_with_the_length_and_not_with_its_square(bit: str) -> None:
     assert is_linear(bit)
 
 
+@pytest.mark.once
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(HARD), min_size=1, max_size=4).map("".join))
 def test_time_grows_so_for_any_mixture(bit: str) -> None:

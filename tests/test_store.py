@@ -364,6 +364,7 @@ def test_where_the_state_folder_fails_it_goes_on_in_the_runtime_folder(
     assert len(phone.knocks) <= len(names) + 1
 
 
+@pytest.mark.once
 @needs_strace
 def test_where_both_fail_it_goes_on_in_memory(
     state: Path, runtime: Path, road: Build, phone: Phone, faults: Faults
@@ -511,6 +512,7 @@ def test_many_couriers_can_begin_one_outbox_at_once(state: Path, road: Build, ph
     assert [warnings(each) for each in roads] == [[]] * 8
 
 
+@pytest.mark.once
 @linux_only
 def test_several_couriers_at_one_outbox_lose_nothing_when_they_are_killed(
     state: Path, road: Build, phone: Phone
