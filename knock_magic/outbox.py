@@ -275,6 +275,15 @@ class Outbox:
             self._hand_on(dict(row), newer["knock"], now)
         return True
 
+    def is_over(self, row: Mapping[str, Any]) -> bool:
+        """Whether the end of the run in `row` is told at the same address."""
+        found = self._db.execute(
+            "SELECT 1 FROM deliveries d JOIN knocks k ON k.id = d.knock WHERE k.run = ? AND d.channel = ? "
+            f"AND d.fingerprint = ? AND k.event IN ({_QUOTED_ENDINGS}) LIMIT 1",
+            (row["run"], row["channel"], row["fingerprint"]),
+        )
+        return found.fetchone() is not None
+
     # Its deliveries.
 
     def due(self, owner: str, now: float, limit: int, busy: Collection[str] = ()) -> List[Row]:

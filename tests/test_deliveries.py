@@ -697,3 +697,19 @@ def test_what_may_have_arrived_says_so_when_it_comes_again(lang: str, road: Buil
         assert phone.came[0]["id"] == phone.came[1]["id"]
         assert words not in phone.came[0]["text"]
         assert (words in phone.came[1]["text"]) == (name != "too fast"), name
+
+
+def test_a_beginning_that_did_not_get_through_is_not_told_after_the_end(road: Build, serve: Serve) -> None:
+    """What was tried waits behind what was not; a watch outside would then wait for another end."""
+    phone = serve(in_turn((429, {})))
+    here = road(HASTY)
+    here.teach("phone", phone.url)
+
+    began = here.tell("train", event="started", run="a-run")
+    phone.wait()
+    here.tell("train", event="finished", run="a-run")
+    here.hear("result", ok=True)
+    poll(lambda: here.states() == {"done": 1, "merged": 1}, "both to be settled")
+
+    assert [knock["event"] for knock in phone.came] == ["started", "finished"]
+    assert here.rows(f"SELECT state FROM deliveries WHERE knock = '{began}'") == [("merged",)]

@@ -54,6 +54,18 @@ def states(box: Outbox) -> List[str]:
     return [row[0] for row in box._db.execute("SELECT state FROM deliveries ORDER BY rowid")]
 
 
+def test_a_run_is_over_at_the_addresses_that_are_told_its_end(box: Outbox) -> None:
+    put(box, event("started"))
+    put(box, event("finished", run="another"))
+    put(box, event("finished"), address=("other", "print"))
+    row = box.due("me", 2.0, 10)[0]
+
+    before = box.is_over(row)
+    put(box, event("died"))
+
+    assert (row["event"], before, box.is_over(row)) == ("started", False, True)
+
+
 def test_the_first_message_begins_the_thread_and_the_live_one_is_edited(box: Outbox) -> None:
     send(box, event("progress"), "m-1")
     send(box, event("stalled"), "m-2")

@@ -238,8 +238,13 @@ class Sheet:
         else:
             self.page.keyboard.press("Control+s")
         poll(lambda: self.path.stat().st_mtime_ns != before, "the notebook to be saved")
-        saved: Dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-        return saved
+        return dict(poll(self._saved, "the notebook to be saved whole"))
+
+    def _saved(self) -> Dict[str, Any]:
+        try:
+            return dict(json.loads(self.path.read_text(encoding="utf-8")))
+        except ValueError:
+            return {}  # it is being written right now
 
     def picture(self, path: Path, target: Optional[Any] = None) -> None:
         """A screenshot, of `target` or of the window."""
