@@ -12,6 +12,7 @@ import knock_magic
 from knock_magic import head, knocker
 from knock_magic.channels.notebook import Notebook
 from knock_magic.completion import Completion
+from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
 from knock_magic.magics import MAGIC, KnockMagics
 from knock_magic.settings import Sources
@@ -60,6 +61,7 @@ class Extension:
             shell.extension_manager.loaded.update(our_names())
         if self._watches:
             self._knocker.announce()
+            guarded(self._knocker.look_ahead)()
             shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
             shell.events.register("post_run_cell", self._watcher.post_run_cell)
             if shell.has_trait("exit_now"):

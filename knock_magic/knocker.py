@@ -23,6 +23,7 @@ from knock_magic.redaction import Redactor
 from knock_magic.settings import Sources
 from knock_magic.sidecar import Sidecar
 from knock_magic.template import WITH_SOURCE, Message, render
+from knock_magic.vault import Vault
 
 if TYPE_CHECKING:
     from knock_magic.watcher import CellWatcher
@@ -31,6 +32,7 @@ FALLBACK = "notebook"
 KEY_FILE = "fingerprint.key"
 KEY_BYTES = 32
 KEY_SECONDS = 1.0  # another process needs milliseconds to make the key
+MOMENT_S = 1.0
 NAME_LIMIT = 200  # characters, of a text in the history
 
 Show = Callable[[Message], None]
@@ -249,13 +251,18 @@ class Knocker:
             self._show(render(event, about["template"], lang=about["lang"]))
 
     def send(
-        self, text: str, to: Optional[Sequence[str]] = None, kind: str = "message", picture: Optional[Picture] = None
+        self,
+        text: str,
+        to: Optional[Sequence[str]] = None,
+        kind: str = "message",
+        picture: Optional[Picture] = None,
+        name: str = "knock",
     ) -> Event:
         """Knock with `text`, which belongs to no run."""
         now = time.time()
         event = Event(
             event=kind,
-            name=one_line(text, NAME_LIMIT) if kind == "message" else "knock",
+            name=one_line(text, NAME_LIMIT) if kind == "message" else name,
             text=text,
             picture=picture,
             started_at=now,
@@ -269,6 +276,28 @@ class Knocker:
             about = {**about, "to": tuple(to)}  # also one that was put aside: a test is how it comes back
         self.tell(event, about)
         return event
+
+    def look_ahead(self) -> None:
+        """Tell once of what ends soon, such as a channel's login: here with the next cell, and through the others."""
+        now = time.time()
+        for name in self.in_use():
+            ending = self.channel(name).ending(now)
+            if ending and self._is_news(name, ending.at):
+                text = language.pick(ending.texts)
+                self.trouble.append(f"{name}: {text}")
+                others = [other for other in self.in_use() if other != name and not self.channel(other).in_kernel]
+                if others:
+                    self.send(text, others, kind="warning", name=name)
+
+    def _is_news(self, name: str, at: float) -> bool:
+        def note(kept: Dict[str, Any]) -> bool:
+            known, kept[name] = kept.get(name), at
+            return bool(known != at)
+
+        try:
+            return Vault("endings", self._sources.environ).change(note, MOMENT_S)
+        except SettingsError:
+            return False  # then somebody else is telling
 
     def results(self, event: Event, names: Sequence[str], seconds: float) -> Dict[str, Optional[Mapping[str, Any]]]:
         """What became of `event` on each of `names`, after `seconds` at most; None: not known yet.

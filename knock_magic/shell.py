@@ -61,7 +61,9 @@ def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
 
 @guarded
 def _door() -> Knocker:
-    return knocker.current()
+    door = knocker.current()
+    door.look_ahead()
+    return door
 
 
 @guarded

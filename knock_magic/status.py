@@ -55,6 +55,9 @@ def _channels(knocker: Knocker, now: float) -> List[str]:
             trouble.append(f"{name}: {here['reason']}")
         elif not here and name in last and last[name]["state"] != "done":
             trouble.append(f"{name}: {last[name]['reason']}")
+        ending = knocker.channel(name).ending(now)
+        if ending:
+            trouble.append(f"{name}: {pick(ending.texts)}")
     return [", ".join(_with_health(name, last.get(name), now) for name in names), *trouble]
 
 

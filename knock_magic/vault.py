@@ -10,6 +10,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, TypeVar
 
 from knock_magic import folders, private_file
+from knock_magic.errors import KnockError
 
 Kept = Dict[str, Any]
 T = TypeVar("T")
@@ -33,16 +34,17 @@ class Vault:
         places = (folders.state_folder(environ), folders.runtime_folder(environ))
         self._paths = [os.path.join(place, f"{name}.json") for place in places]
 
-    def change(self, edit: Callable[[Kept], T]) -> T:
+    def change(self, edit: Callable[[Kept], T], seconds: float = LOCK_SECONDS) -> T:
         """What `edit` answers when it is given what is kept; what it changes there is kept from then on.
 
-        Nobody else changes anything meanwhile, in no process: who waits sees what `edit` made of it.
+        Nobody else changes anything meanwhile, in no process: who waits, for so many `seconds` at most, sees what
+        `edit` made of it.
 
         Raises:
             SettingsError: the file is open to others, or is held for too long.
         """
         with contextlib.ExitStack() as stack:
-            path = self._lock(stack)
+            path = self._lock(stack, seconds)
             kept = self._read(path)
             before = json.dumps(kept)
             answer = edit(kept)
@@ -50,11 +52,19 @@ class Vault:
                 self._write(path, kept)
             return answer
 
-    def _lock(self, stack: contextlib.ExitStack) -> str:
+    def peek(self) -> Kept:
+        """What is kept, as it was last written; waits for nobody, and never fails."""
+        for path in self._paths:
+            with contextlib.suppress(KnockError):
+                if os.path.exists(path):
+                    return self._read(path)
+        return dict(_unwritten.get(self._paths[0], {}))
+
+    def _lock(self, stack: contextlib.ExitStack, seconds: float) -> str:
         """The first place that can be locked, or nothing."""
         for path in self._paths:
             with contextlib.suppress(OSError):
-                stack.enter_context(private_file.locked(path, LOCK_SECONDS))
+                stack.enter_context(private_file.locked(path, seconds))
                 return path
         return ""
 

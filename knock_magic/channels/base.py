@@ -12,7 +12,20 @@ import re
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, NoReturn, Optional, Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from traitlets import Unicode
@@ -37,6 +50,13 @@ NAMELESS = "knock"  # what is sent in place of nothing, which no service takes
 USER_AGENT = "knock_magic (https://pypi.org/project/knock-magic)"
 
 Texts = Mapping[str, str]
+
+
+class Ending(NamedTuple):
+    """Something without which a channel will not work, such as a login: when it ends, and what to do, to be told once."""
+
+    at: float
+    texts: Texts
 
 
 class Channel(Settings):
@@ -89,6 +109,10 @@ class Channel(Settings):
                 more, or too old, so that a new one is sent in its place.
         """
         raise NotImplementedError
+
+    def ending(self, now: float) -> Optional[Ending]:
+        """What ends soon unless its owner does something, from what is known on this machine; waits for nothing."""
+        return None
 
     def error(self, en: str, ko: str, **about: Any) -> DeliveryError:
         """A `DeliveryError` that begins with the channel's name."""

@@ -13,10 +13,12 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from traitlets import Integer, List as ListTrait, Unicode
 
-from knock_magic.channels.base import Answer, HttpChannel, Link, Token
+from knock_magic.channels.base import Answer, Ending, HttpChannel, Link, Token
 from knock_magic.cleaning import one_line
+from knock_magic.durations import say_duration
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.kakao_codes import TROUBLES, Trouble
+from knock_magic.language import LANGUAGES
 from knock_magic.settings import Explained
 from knock_magic.template import Message
 from knock_magic.vault import Kept, Vault, mark, settled_of
@@ -41,6 +43,7 @@ A_DAY_S = 86400
 ABOUT_TO_EXPIRE_S = 60
 TOKENS_AGAIN_S = 600  # Kakao counts the tokens that it gives out over ten minutes
 MOST_LOGINS = 20
+WARNED_BEFORE_S = 7 * A_DAY_S  # of the sixty days that a login lasts unless it is used
 
 
 class Friends(ListTrait):
@@ -338,6 +341,30 @@ class Kakao(HttpChannel):
             Vault(self.key, os.environ).change(
                 lambda kept: kept.setdefault("logins", {}).update({self._name(refresh_token): {"heir": heir}})
             )
+
+    def ending(self, now: float) -> Optional[Ending]:
+        """Kakao gives a new refresh token only to who uses the old one in its last month."""
+        ends_at = self._own(Vault(self.key, os.environ).peek()).get("ends_at") or 0.0
+        if not ends_at or ends_at - now > WARNED_BEFORE_S:
+            return None
+        if ends_at <= now:
+            return Ending(
+                ends_at,
+                {
+                    "en": "the login to KakaoTalk has ended. Log in again: %knock login kakao",
+                    "ko": "카카오톡 로그인이 만료됐어요. 다시 로그인해 주세요: %knock login kakao",
+                },
+            )
+        left = {lang: say_duration(ends_at - now, lang) for lang in LANGUAGES}
+        return Ending(
+            ends_at,
+            {
+                "en": f"the login to KakaoTalk ends in {left['en']}. %knock test kakao renews it; "
+                "if that fails, log in again: %knock login kakao",
+                "ko": f"카카오톡 로그인이 {left['ko']} 뒤에 끝나요. %knock test kakao를 실행하면 연장되고, "
+                "안 되면 %knock login kakao로 다시 로그인해 주세요",
+            },
+        )
 
     # The ceiling of a day, in Korea's time.
 

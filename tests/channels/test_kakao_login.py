@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+from phone import Phone
 from traitlets.config import Config
 
-from knock_magic import language
+from knock_magic import language, status
 from knock_magic.channels.kakao import REDIRECT_URI, Kakao
 from knock_magic.errors import DeliveryError, KnockError, SettingsError, UsageError
 from knock_magic.event import Event
@@ -381,3 +383,75 @@ def test_where_the_file_can_not_be_changed_that_is_said(service: Service, door: 
 
     assert "settings.json" in problem.texts["en"]
     assert Path(os.environ["KNOCK_HOME"], "settings.json").read_text() == "{"
+
+
+# The end of a login: sixty days, unless it is used in the last month.
+
+
+def days_left(login: Any, days: float) -> float:
+    """The moment at which `login` has so many days left."""
+    return float(login.ends_at) - days * 86_400
+
+
+def test_a_week_before_its_end_a_login_is_told_of(service: Service, door: Callable[..., Knocker]) -> None:
+    knocker = door()
+    login = KakaoLogin(knocker)
+    done = login.finish(service.agree(login.begin(rest_api_key=KEY).address))
+    kakao = knocker.ready("kakao")
+
+    told = {days: kakao.ending(days_left(done, days)) for days in (59, 8, 3, -1)}
+
+    assert told[59] is told[8] is None
+    assert "ends in 3 d" in told[3].texts["en"]
+    assert "3일 뒤에 끝나요" in told[3].texts["ko"]
+    assert "has ended" in told[-1].texts["en"]
+
+
+def test_a_login_that_is_used_does_not_end(service: Service, door: Callable[..., Knocker]) -> None:
+    """Kakao gives a new refresh token to who uses the old one in its last month."""
+    knocker = door()
+    login = KakaoLogin(knocker)
+    done = login.finish(service.agree(login.begin(rest_api_key=KEY).address))
+    kept = json.loads(vault())
+    for each in kept["logins"].values():
+        each.update(ends_at=each["ends_at"] - 57 * 86_400, expires_at=0)
+    Path(os.environ["KNOCK_HOME"], "kakao.json").write_text(json.dumps(kept))
+    now = days_left(done, 60)
+    assert knocker.ready("kakao").ending(now)
+    service.rotating = True
+
+    note(knocker.ready("kakao"))
+
+    assert knocker.ready("kakao").ending(now) is None
+
+
+def test_of_a_refresh_token_that_somebody_else_got_nothing_is_known(door: Callable[..., Knocker]) -> None:
+    assert door(KNOCK_KAKAO_REST_API_KEY=KEY, KNOCK_KAKAO_REFRESH_TOKEN="x").ready("kakao").ending(2e9) is None
+
+
+def test_it_is_told_once_here_and_through_another_channel(
+    service: Service, door: Callable[..., Knocker], phone: Phone
+) -> None:
+    login = KakaoLogin(door())
+    login.finish(service.agree(login.begin(rest_api_key=KEY).address))
+    kept = json.loads(vault())
+    for each in kept["logins"].values():
+        each["ends_at"] -= 57 * 86_400
+    Path(os.environ["KNOCK_HOME"], "kakao.json").write_text(json.dumps(kept))
+    in_use = {"KNOCK_TO": "kakao,webhook", "KNOCK_WEBHOOK_URL": phone.url}
+    first, second = door(**in_use), door(**in_use)
+
+    for knocker in (first, second):
+        knocker.look_ahead()
+
+    knock = phone.wait()
+    assert (knock["event"], knock["title"]) == ("warning", "⚠️ kakao needs a look")
+    assert "%knock login kakao" in knock["text"]
+    assert [len(first.trouble), len(second.trouble)] == [1, 0]
+    assert status.card(second).as_text().count("ends in 2 d") == 1
+    courier = first.sidecar._courier
+    first.close()
+    assert isinstance(courier, subprocess.Popen)
+    courier.wait(60)
+    assert second.sidecar.courier_pid is None
+    assert len(phone.knocks) == 1
