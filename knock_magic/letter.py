@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING, Any, List, Mapping, Sequence
 
 from knock_magic.cleaning import one_line
+from knock_magic.event import Picture
 from knock_magic.outline import Code, Facts, Outline, Part, outline
 from knock_magic.template import BETWEEN, Message
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 SUBJECT = 150  # characters; a phone shows 40
+WIDTH = 438  # pixels within the card, for programs that do not fit a picture to its place
+
+# How loud a mail is: the first is what most programs look at, the second is Outlook's (RFC 4021, 2.1.54).
+_LOUDNESS: Mapping[str, Mapping[str, str]] = {
+    "loud": {"X-Priority": "1", "Importance": "high"},
+    "normal": {},
+    "quiet": {"X-Priority": "5", "Importance": "low"},
+}
 LONG_NAME = 30
 
 # Colours of an outcome, for light and for dark: the accent, and the tint behind the icon.
@@ -91,13 +100,18 @@ _CODE = (
 )
 _WHERE = '<div class="soft" style="margin-top:8px;font-size:12px;line-height:18px;color:#5c6470">{text}</div>'
 _TEXT = f'<div class="body" style="font-size:14px;line-height:22px;color:#3d434d;{_WRAP}">' + "{text}</div>"
+# A figure drawn for white paper stays readable on a dark page.
+_PICTURE = (
+    '<tr><td style="padding:14px 20px 0"><img src="cid:{cid}" alt="{title}" width="{width}" style="display:block;width:auto;'
+    'max-width:100%;height:auto;border-radius:10px;background:#ffffff"></td></tr>\n'
+)
 _FOOT = {"en": "Sent by knock_magic", "ko": "knock_magic이 보낸 알림이에요"}
 
 
 def mail(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     """`message` as a mail: plain text first, for who reads only that, then as a page.
 
-    Its ID is the knock's own, so that programs know a second copy for what it is.
+    Its ID is the knock's own, so that programs know a second copy for what it is, and what answers to it.
     """
     from email.headerregistry import Address
     from email.message import EmailMessage
@@ -109,12 +123,36 @@ def mail(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     letter["From"] = Address("knock", addr_spec=sender)
     letter["To"] = [Address(addr_spec=each) for each in to]
     letter["Date"] = format_datetime(localtime())
-    letter["Message-ID"] = f"<{message.event.id}@{sender.rpartition('@')[2]}>"
+    letter["Message-ID"] = name_of(message, sender)
+    if message.after:
+        letter["In-Reply-To"] = letter["References"] = message.after
+    for name, value in _LOUDNESS[message.loudness].items():
+        letter[name] = value
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday note answers it
     # Base64 passes every server as it is, whatever the text has in it.
     letter.set_content(message.text + "\n", cte="base64")
     letter.add_alternative(as_html(message), subtype="html", cte="base64")
+    if message.event.picture:
+        _add_picture(letter, message.event.picture, _content_id(message))
     return letter
+
+
+def name_of(message: Message, sender: str) -> str:
+    """The Message-ID of the mail that tells `message`."""
+    return f"<{message.event.id}@{sender.rpartition('@')[2]}>"
+
+
+def _content_id(message: Message) -> str:
+    return f"picture.{message.event.id}@knock"
+
+
+def _add_picture(letter: EmailMessage, picture: Picture, content_id: str) -> None:
+    """Put `picture` beside the page, which shows it by its content ID (RFC 2392): nothing is fetched from elsewhere."""
+    kind, _, subtype = picture.media_type.partition("/")
+    page: Any = letter.get_body(("html",))
+    page.add_related(
+        picture.content, kind, subtype, cid=f"<{content_id}>", filename=picture.file_name, disposition="inline"
+    )
 
 
 def as_html(message: Message) -> str:
@@ -122,6 +160,7 @@ def as_html(message: Message) -> str:
     told = outline(message)
     accent, tint, bright, deep = _COLOURS.get(message.event.event, _BLUE)
     preview = next((part.text for part in told.parts if isinstance(part, Code)), message.body)
+    rows = "".join(f'<tr><td style="padding:12px 20px 0">{_part(part, accent)}</td></tr>\n' for part in told.parts)
     return _PAGE.format(
         lang=message.lang,
         subject=html.escape(one_line(message.title, SUBJECT)),
@@ -130,7 +169,7 @@ def as_html(message: Message) -> str:
         preview=html.escape(one_line(preview, 120)),
         accent=accent,
         head=_head(told, accent, tint),
-        rows="".join(f'<tr><td style="padding:12px 20px 0">{_part(part, accent)}</td></tr>\n' for part in told.parts),
+        rows=rows + _picture(message),
         foot=html.escape(_FOOT[message.lang]),
     )
 
@@ -146,6 +185,12 @@ def _head(told: Outline, accent: str, tint: str) -> str:
         f"{html.escape(told.name)}</div>{_BELOW.format(accent=accent, words=html.escape(below)) if below else ''}</td>"
         "</tr></table>"
     )
+
+
+def _picture(message: Message) -> str:
+    if message.event.picture is None:
+        return ""
+    return _PICTURE.format(cid=_content_id(message), title=html.escape(message.title), width=WIDTH)
 
 
 def _part(part: Part, accent: str) -> str:

@@ -157,6 +157,9 @@ class Email(Channel):
         config=True, required=True, ko="받을 주소(여럿이면 쉼표로 구분)"
     )
 
+    takes_pictures = True
+    threads = True
+
     # What to look at when the server refuses the login, in each language.
     login_hint: Texts = {
         "en": "Check user and password; many providers want an app password, and SMTP switched on in the mail settings.",
@@ -179,13 +182,16 @@ class Email(Channel):
         """What the server knows the user by."""
         return str(self.user)
 
-    def send(self, message: Message) -> None:
-        """Deliver `message`. What some recipients' servers put off is sent again to these alone."""
-        everybody = self.recipients()
+    def send(self, message: Message) -> str:
+        """Deliver `message`; the handle is its Message-ID.
+
+        What some recipients' servers put off is sent again to these alone.
+        """
+        everybody, handle = self.recipients(), letter.name_of(message, self.from_address())
         mail = letter.mail(message, self.from_address(), everybody).as_bytes()
         if len(everybody) == 1:
             self._settle(self._send(mail, everybody))
-            return
+            return handle
         vault, settled = Vault("mail", os.environ), []
         with contextlib.suppress(SettingsError):  # better twice than never
             settled = vault.change(lambda kept: list(settled_of(kept, message.event.id)))
@@ -195,6 +201,7 @@ class Email(Channel):
         with contextlib.suppress(SettingsError):
             vault.change(lambda kept: settled_of(kept, message.event.id).extend(ended))
         self._settle(replies)
+        return handle
 
     def _settle(self, replies: Dict[str, Reply]) -> None:
         """Raise for recipients that were refused; who was not has the mail."""

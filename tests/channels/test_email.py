@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import email
 import html.parser
+import imaplib
 import os
 import re
 import shutil
@@ -21,7 +24,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from knock_magic import letter
 from knock_magic.channels.email import Email, masked
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
+from knock_magic.event import ErrorInfo, Event, Picture
 from knock_magic.template import Message, render
 
 from .mails import GOOD, Mail, MailServer
@@ -29,6 +32,7 @@ from .stage import CANARY, Contract, Internet
 
 HEADERS = {
     *("Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"),
+    *("X-Priority", "Importance"),
     *("X-Peer", "X-MailFrom", "X-RcptTo"),  # a server may add its own
 }
 
@@ -225,6 +229,72 @@ def test_another_try_has_the_same_message_id(server: MailServer) -> None:
     assert len({mail.message["Message-ID"] for mail in server.mails}) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "priority", "importance"),
+    [
+        *(("failed", "1", "high"), ("died", "1", "high"), ("stalled", "1", "high")),
+        *(("finished", None, None), ("message", None, None), ("progress", "5", "low")),
+    ],
+)
+def test_what_went_wrong_is_marked_as_important(
+    server: MailServer, kind: str, priority: Optional[str], importance: Optional[str]
+) -> None:
+    channel().send(message(Event(kind, "학습", 0.0, 60.0, 60.0)))
+
+    mail = server.mails[0].message
+    assert (mail["X-Priority"], mail["Importance"]) == (priority, importance)
+
+
+def test_a_later_mail_of_a_run_answers_the_first(server: MailServer) -> None:
+    first = channel().send(message(Event("progress", "학습", 0.0)))
+    channel().send(dataclasses.replace(message(), after=first))
+
+    began, ended = (mail.message for mail in server.mails)
+    assert began["Message-ID"] == first
+    assert began["In-Reply-To"] is None
+    assert ended["In-Reply-To"] == ended["References"] == first
+    assert ended["Message-ID"] != first
+
+
+@pytest.mark.parametrize("to", [["a@x.kr"], ["a@x.kr", "b@y.kr"]])
+def test_its_handle_is_the_mail_s_id_for_one_and_for_several(server: MailServer, to: List[str]) -> None:
+    told = message()
+
+    assert channel(to=to).send(told) == f"<{told.event.id}@example.com>"
+
+
+# Its picture.
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
+
+
+def with_picture(**about: Any) -> Message:
+    picture = Picture("image/png", base64.b64encode(PNG).decode())
+    return message(Event("message", "손실 곡선", 0.0, text='손실 "곡선" <b>', picture=picture, **about))
+
+
+def test_a_picture_stands_in_the_page_and_comes_with_the_mail(server: MailServer) -> None:
+    channel().send(with_picture())
+
+    mail = server.mails[0]
+    kinds = [part.get_content_type() for part in mail.message.walk()]
+    related = ["multipart/related", "text/html", "image/png"]
+    assert kinds == ["multipart/alternative", "text/plain", *related]
+    image = list(mail.message.walk())[-1]
+    assert image.get_content() == PNG
+    assert (image.get_content_disposition(), image.get_filename()) == ("inline", "picture.png")
+    shown = re.findall(r'<img src="cid:([^"]+)" alt="([^"]+)"', mail.page)
+    assert shown == [(image["Content-ID"].strip("<>"), "💬 손실 &quot;곡선&quot; &lt;b&gt;")]
+    assert mail.text.startswith("💬 손실")
+
+
+def test_two_pictures_are_two_to_a_mail_program_too() -> None:
+    """Some keep what they have once shown by its content ID."""
+    pages = [letter.as_html(with_picture()) for _ in range(2)]
+
+    assert len({re.search('cid:[^"]+', page).group() for page in pages}) == 2  # type: ignore[union-attr]
+
+
 lines = st.text(st.characters(codec="utf-8"), max_size=200)
 
 
@@ -381,19 +451,22 @@ def test_what_is_missing_is_named(given: Dict[str, Any], missing: List[str]) -> 
 
 
 def test_the_page_holds_no_address_that_a_mail_program_would_fetch() -> None:
-    page = letter.as_html(message(Event("failed", "학습", 0.0, 60.0, 60.0, error=ErrorInfo("E", "m", "f"))))
+    told = Event("failed", "학습", 0.0, 60.0, 60.0, error=ErrorInfo("E", "m", "f"), picture=Picture("image/png", ""))
+    page = letter.as_html(message(told))
 
     assert not re.search(r"https?:|//|url\(|@import", page)
 
 
 def test_the_page_is_well_formed() -> None:
+    picture = Picture("image/png", "")
     for kind in ("finished", "failed", "died", "message"):
-        page = letter.as_html(message(Event(kind, "a<b", 0.0, 60.0, 60.0, text="x", metrics={"a&b": 1.0})))
+        told = Event(kind, "a<b", 0.0, 60.0, 60.0, text="x", metrics={"a&b": 1.0}, picture=picture)
+        page = letter.as_html(message(told))
         stack: List[str] = []
 
         class Balance(html.parser.HTMLParser):
             def handle_starttag(self, tag: str, attributes: Any) -> None:
-                if tag not in ("meta", "br"):
+                if tag not in ("meta", "br", "img"):
                     stack.append(tag)  # noqa: B023 - used up within the loop
 
             def handle_endtag(self, tag: str) -> None:
@@ -528,3 +601,81 @@ def test_a_real_mail_server_refuses_one_of_two(exim: Path) -> None:
     assert error.permanent
     assert "mailbox is full" in str(error)
     poll(lambda: exim.exists() and list(exim.iterdir()), "the mail of the other", 60)
+
+
+# And a server that it is read from, as a mail program reads it.
+
+DOVECOT = """
+base_dir = {folder}/run
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+first_valid_uid = 1
+mail_location = maildir:{folder}/mails
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={owner} gid={owner} home={folder}
+}}
+"""
+
+
+@pytest.fixture
+def inbox(exim: Path) -> Iterator[imaplib.IMAP4]:
+    """The mailbox that Exim delivers into, read by IMAP from Dovecot on loopback."""
+    if not shutil.which("dovecot") or not Path("/usr/lib/dovecot/imap").exists():
+        pytest.skip("needs dovecot (Debian: dovecot-imapd)")
+    folder, port = exim.parent.parent, free_port()
+    conf = folder / "dovecot.conf"
+    conf.write_text(DOVECOT.format(folder=folder, port=port, password=GOOD, owner=EXIM_USER))
+    process = subprocess.Popen(["dovecot", "-F", "-c", str(conf)], stdin=subprocess.DEVNULL)
+    try:
+        poll(lambda: _answers(port), "dovecot to listen")
+        program = imaplib.IMAP4("127.0.0.1", port)
+        program.login("minsu", GOOD)
+        yield program
+        program.logout()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.once
+def test_a_mail_program_finds_a_run_s_mails_in_one_thread_and_its_picture_in_the_page(
+    exim: Path, inbox: imaplib.IMAP4
+) -> None:
+    sender = channel(user="minsu", sender="minsu@example.com")
+    first = sender.send(message(Event("progress", "학습", 0.0)))
+    sender.send(with_picture())
+    sender.send(dataclasses.replace(message(Event("failed", "학습", 0.0, 60.0, 60.0)), after=first))
+    poll(lambda: exim.exists() and len(list(exim.iterdir())) == 3, "three mails", 60)
+
+    inbox.select("INBOX")
+
+    everything = [inbox.fetch(str(number), "(RFC822)")[1][0][1] for number in (1, 2, 3)]
+    mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in everything]
+    began, picture, failed = (
+        next(mail for mail in mails if mail["Subject"].startswith(icon)) for icon in ("⏳", "💬", "❌")
+    )
+    (threads,) = inbox.thread("REFERENCES", "UTF-8", "ALL")[1]
+    together = re.findall(r"\((\d) (\d)\)", threads.decode())
+    assert [{mails[int(number) - 1]["Subject"] for number in pair} for pair in together] == [
+        {began["Subject"], failed["Subject"]}
+    ]
+    assert (failed["X-Priority"], began["X-Priority"]) == ("1", "5")
+    image = next(part for part in picture.walk() if part.get_content_type() == "image/png")
+    assert image.get_content() == PNG
+    assert f"cid:{image['Content-ID'].strip('<>')}" in picture.get_body(("html",)).get_content()
