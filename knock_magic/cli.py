@@ -164,10 +164,23 @@ _COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
 # What they take.
 
 
+# argparse speaks English, unless someone installs a catalogue for it; what it says of our commands is this.
+_ARGPARSE_KO = {
+    "the following arguments are required": "빠진 것이 있어요",
+    "unrecognized arguments": "알 수 없는 옵션이 있어요",
+    "expected one argument": "값을 하나 적어 주세요",
+    "expected at least one argument": "값을 적어 주세요",
+    "argument": "옵션",
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line in the reader's language, like every other error."""
-        raise UsageError(f"{message}. See {self.prog} --help.", f"{message}. {self.prog} --help를 참고해 주세요.")
+        korean = message
+        for en, ko in _ARGPARSE_KO.items():
+            korean = korean.replace(en, ko)
+        raise UsageError(f"{message}. See {self.prog} --help.", f"{korean}. {self.prog} --help를 참고해 주세요.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -142,8 +142,20 @@ def test_a_mistake_is_told_in_one_line(shell: Shell, words: List[str], said: str
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["send"], "knock: 빠진 것이 있어요: text. knock send --help를 참고해 주세요."),
+        (["send", "hi", "--too", "slack"], "knock: 알 수 없는 옵션이 있어요: --too"),
+        (["send", "hi", "--to"], "knock: 옵션 --to: 값을 하나 적어 주세요."),
+    ],
+)
+def test_a_mistake_is_told_in_korean(shell: Shell, words: List[str], said: str) -> None:
+    assert shell(*words, KNOCK_LANG="ko").stderr.startswith(said)
+
+
 def test_every_command_explains_itself(shell: Shell) -> None:
-    commands = ("run", "send", "test", "history", "mute", "unmute", "channels", "demo")
+    commands = ("run", "send", "test", "history", "mute", "unmute", "channels", "login", "demo")
 
     listed = shell("--help").stdout
 
