@@ -610,5 +610,11 @@ class Token(Secret):
         """Refuse what no header can carry, and what is another kind of key."""
         text = super().validate(obj, value)
         if text and not (re.fullmatch("[!-~]+", text) and self.pattern.match(text)):
-            raise Explained(f"must be {self.like['en']}.", f"형식은 {self.like['ko']}예요.")
+            raise Explained(f"must be {self.like['en']}.", f"형식은 {self.like['ko']}{_is(self.like['ko'])}.")
         return text
+
+
+def _is(words: str) -> str:
+    """The Korean "is" behind `words`, which depends on whether their last syllable ends in a consonant."""
+    last = words[-1]
+    return "이에요" if "가" <= last <= "힣" and (ord(last) - ord("가")) % 28 else "예요"

@@ -107,7 +107,7 @@ class Line(HttpChannel):
         like={
             "en": "a channel access token, which is longer than 50 characters (not the channel secret, nor a token of "
             "LINE Notify, which has ended)",
-            "ko": "50자가 넘는 채널 액세스 토큰(채널 시크릿이나 종료된 LINE Notify 토큰이 아니에요)",
+            "ko": "채널 시크릿이나 종료된 LINE Notify 토큰이 아니라, 50자가 넘는 채널 액세스 토큰",
         },
     ).tag(config=True, required=True, ko="Messaging API의 채널 액세스 토큰(long-lived)")
     to = LineId(help="Who gets it: your user ID (U...), or a group's or room's (C..., R...).").tag(

@@ -55,7 +55,7 @@ class Lineworks(HttpChannel):
     """
 
     key = "lineworks"
-    label = {"en": "LINE WORKS", "ko": "네이버웍스(LINE WORKS)"}
+    label = {"en": "LINE WORKS", "ko": "네이버웍스"}
     steps = {
         "en": "The quick way, a webhook (where your company's App Directory has the free app Incoming Webhook):\n"
         "1. Add the app Incoming Webhook and invite its bot to the room.\n"
