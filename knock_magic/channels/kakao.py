@@ -297,12 +297,14 @@ class Kakao(HttpChannel):
         form = {"client_id": self.rest_api_key, **form}
         if self.client_secret:
             form["client_secret"] = self.client_secret
-        answer = self.request(OAUTH_TOKEN, form=form)
-        data = answer.json()
-        if answer.status != 200 or not isinstance(data.get("access_token"), str):
-            failure = self.refusal(answer, *secrets)
+        try:
+            answer = self.request(OAUTH_TOKEN, form=form)
+            data = answer.json()
+            if answer.status != 200 or not isinstance(data.get("access_token"), str):
+                raise self.refusal(answer, *secrets)
+        except DeliveryError as failure:
             failure.maybe_sent = False  # whatever became of the token, no note has been sent yet
-            raise failure
+            raise
         new: Kept = {"access_token": data["access_token"], "expires_at": _moment(data.get("expires_in"))}
         # One comes only when the old one nears its end, and the old one is dead then.
         if isinstance(data.get("refresh_token"), str) and data["refresh_token"]:

@@ -392,8 +392,9 @@ def test_a_login_that_is_refused_says_what_to_click(internet: Internet, code: st
     assert "[" in error.texts["ko"] or "refresh_token" in error.texts["ko"] or code == "KOE320"
 
 
-def test_an_error_while_renewing_means_that_nothing_was_sent(internet: Internet) -> None:
-    internet.answering = lambda request: Answer(500, "oops")
+@pytest.mark.parametrize("failing", [Answer(500, "oops"), Answer(deed="reset")])
+def test_an_error_while_renewing_means_that_nothing_was_sent(internet: Internet, failing: Answer) -> None:
+    internet.answering = lambda request: failing
 
     error = error_of(channel())
 
