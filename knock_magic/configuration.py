@@ -145,6 +145,34 @@ class Configuration:
         self._file.update(change)
         return self._stronger(channels.find(name), values)
 
+    @property
+    def is_on_drive(self) -> bool:
+        """Whether the settings file is on a Google Drive."""
+        return bool(folders.drive_folder()) and os.path.dirname(self._file.path) == folders.drive_folder()
+
+    def move_to(self, folder: str) -> None:
+        """Keep the settings in `folder` from here on: what is set in the file now comes along, and wins there.
+
+        Raises:
+            SettingsError: nothing can be kept there.
+        """
+        here, _ = self._file.read()
+        there = SettingsFile(folder)
+
+        def change(data: Dict[str, Any]) -> None:
+            for key, value in here.items():
+                old = data.get(key)
+                data[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+
+        there.update(change)
+        self._file = there
+        self.sources = dataclasses.replace(self.sources, file_name=there.shown)
+        self._complain(self._read_file())
+
+    def fetch_secrets(self, variables: Iterable[str]) -> List[SettingsError]:
+        """Ask Colab or Kaggle for the secrets called `variables`; what stood in the way."""
+        return self._secrets.fetch(variables)
+
     def save_template(self, name: str, texts: Own) -> None:
         """Keep the person's own template `name` in the settings file, and have it at once.
 

@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from knock_magic.language import Texts
 
 APP = "knock_magic"
+DRIVE = "/content/drive/MyDrive"  # where everybody mounts it, as Colab's own button does
 
 
 def settings_folder(environ: Mapping[str, str]) -> str:
-    """``KNOCK_HOME``, or the platform's folder for settings."""
-    return _home(environ) or _platform(environ, "XDG_CONFIG_HOME", ".config")
+    """``KNOCK_HOME``, a Google Drive where Colab has one with settings of ours, or the platform's folder for settings."""
+    home, drive = _home(environ), drive_folder()
+    if not home and drive and os.path.exists(os.path.join(drive, "settings.json")):
+        return drive
+    return home or _platform(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def drive_folder() -> str:
+    """Where settings would be on the Google Drive that is mounted in Colab; empty where none is."""
+    return os.path.join(DRIVE, APP) if "google.colab" in sys.modules and os.path.isdir(DRIVE) else ""
 
 
 def state_folder(environ: Mapping[str, str]) -> str:

@@ -48,6 +48,12 @@ class NotebookSecrets:
         return [*([_denied(label, ", ".join(denied))] if denied else []), *problems]
 
 
+def service_name() -> str:
+    """Whose secrets can be asked for here: ``Colab``, ``Kaggle``, or nobody's."""
+    service = _service()
+    return service[0] if service else ""
+
+
 def _denied(label: str, names: str) -> SettingsError:
     return SettingsError(
         f"{label} does not let this notebook read {names}. "

@@ -73,6 +73,7 @@ FLOORS = (
     # what people touch
     ("status", "preview", "completion", "login"),
     ("panel.words", "panel.style", "panel.secret_field", "panel.parts", "panel.likeness", "panel.form"),
+    ("panel.kakao_box", "panel.place_box"),
     ("panel.channels_step", "panel.message_step", "panel.when_step", "panel.done_step", "panel"),
     ("magics", "extension", "demo", "shell", "cli"),
     ("_knock", "__main__", "__init__"),

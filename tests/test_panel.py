@@ -10,12 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List
 
+import ipywidgets
 import pytest
 from conftest import Home, poll
 from phone import Phone
-
-pytest.importorskip("ipywidgets")
-import ipywidgets
 from traitlets import Bool, Enum, Float, Integer
 
 from knock_magic import channels, language

@@ -19,8 +19,10 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.messages import TEST_SECONDS
 from knock_magic.panel.form import Form
+from knock_magic.panel.kakao_box import FILLED, KakaoBox
 from knock_magic.panel.likeness import LOOKS
 from knock_magic.panel.parts import Answer, button, column, page, show, styled, tick, wrapped
+from knock_magic.panel.place_box import PlaceBox
 from knock_magic.panel.style import escaped, numbered
 from knock_magic.panel.words import say
 
@@ -120,7 +122,9 @@ class OneChannel:
         self._label = _label(name)
         self._is_testing = False
         self._is_drawing = False
-        self.form = Form(self.draft, self._typed)
+        self.login = KakaoBox(knocker, self.draft, self._renew) if name == KakaoBox.key else None
+        self.form = Form(self.draft, self._typed, without=FILLED if self.login else ())
+        self.place = PlaceBox(knocker, lambda: [name], self._renew)
         self.answer = Answer(say("before test"))
         self.test_button = button(say("test"), self.test, "k-main")
         self.anyway = button(say("save anyway"), self.save_anyway, "k-quiet")
@@ -137,7 +141,8 @@ class OneChannel:
         if channel.in_kernel:
             return body
         actions = wrapped(self.test_button, self.anyway, self.use, classes=["k-gap"])
-        return [*body, self.form.widget, actions, self.answer.widget]
+        login = [self.login.widget] if self.login else []
+        return [*body, self.form.widget, *login, actions, self.answer.widget, self.place.widget]
 
     def _draw(self) -> None:
         """Show how it stands now."""
@@ -156,6 +161,12 @@ class OneChannel:
         show(self.anyway, False)
         if not self._is_testing:
             self.answer.rest(say("before test"))
+
+    def _renew(self) -> None:
+        """Something was set elsewhere: by a login, or by secrets that were read."""
+        self.form.rest()
+        self._draw()
+        self._changed()
 
     def _switch(self, on: bool) -> None:
         if self._is_drawing or self._is_testing:
@@ -176,10 +187,11 @@ class OneChannel:
             return
         missing = self.draft.missing()
         for name in missing:
-            if name not in self.draft.faults:
+            if name not in self.draft.faults and name in self.form.fields:
                 self.form.mark(name, say("fill in"))
         if missing or self.draft.faults:
-            self.answer.bad(say("look at fields"))
+            needs_login = self.login is not None and not self.draft.faults and set(missing) <= set(FILLED)
+            self.answer.bad(say("kakao first" if needs_login else "look at fields"))
             show(self.anyway, bool(self.draft.typed) and not self.draft.faults)
             return
         self._is_testing = True

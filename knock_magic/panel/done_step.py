@@ -10,6 +10,7 @@ from knock_magic.errors import KnockError
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.panel.parts import Hint, column, page, tick
+from knock_magic.panel.place_box import PlaceBox
 from knock_magic.panel.style import escaped
 from knock_magic.panel.words import say
 
@@ -26,13 +27,19 @@ class DoneStep:
         self._card = page("")
         self.hint = Hint()
         self.autoload = tick(say("autoload"), autoload.is_on(startup_folder), self._load) if startup_folder else None
+        self.place = PlaceBox(knocker, lambda: draft.in_use(knocker), self._moved)
         self.widget = column(
             page(f"<h2>{escaped(say('done title'))}</h2><p class='k-lead'>{escaped(say('done lead'))}</p>"),
             self._card,
             page(f'<h3 class="k-group k-gap">{escaped(say("paste"))}</h3><pre class="k-copy">{LINE}</pre>'),
             *([page('<div class="k-gap"></div>'), self.autoload, self.hint.widget] if self.autoload else []),
+            self.place.widget,
         )
         self.draw()
+
+    def _moved(self) -> None:
+        self.draw()
+        self._changed()
 
     def draw(self) -> None:
         """Show what is set now."""

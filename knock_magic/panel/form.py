@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Sequence
 
 import ipywidgets
 from traitlets import Bool, Enum, Float, Integer, List as ListTrait, TraitType
@@ -18,13 +18,13 @@ LARGEST = 2**31 - 1  # of a number without an upper bound
 
 
 class Form:
-    """The fields of the channel that `draft` is of; `changed` is called when something was taken."""
+    """The fields of the channel that `draft` is of, less those `without`; `changed` is called when one was taken."""
 
-    def __init__(self, draft: Draft, changed: Callable[[], None]) -> None:
+    def __init__(self, draft: Draft, changed: Callable[[], None], without: Sequence[str] = ()) -> None:
         self._draft = draft
         self._changed = changed
         self._is_filling = False
-        fields: Mapping[str, TraitType] = draft.fields
+        fields: Mapping[str, TraitType] = {name: trait for name, trait in draft.fields.items() if name not in without}
         self.fields: Dict[str, Any] = {}
         self.hints: Dict[str, Hint] = {name: Hint() for name in fields}
         for name, trait in fields.items():
@@ -94,8 +94,8 @@ class Form:
 
     def rest(self) -> None:
         """Show what is set, and nothing of what was typed before."""
-        for name, trait in self._draft.fields.items():
-            if isinstance(trait, Secret):
+        for name in self.fields:
+            if isinstance(self._draft.fields[name], Secret):
                 self.fields[name].placeholder = say("saved secret") if self._draft.is_stored(name) else ""
             self._unmark(name)
 

@@ -111,6 +111,8 @@ color:var(--k-accent);font-weight:700;font-size:14px}}
 .knock-panel .k-steps{{padding:14px 18px 14px;border-radius:12px;background:var(--k-well)}}
 .knock-panel .k-steps ol{{margin:6px 0 0 1.35em;list-style:decimal}}
 .knock-panel .k-steps li{{padding:2px 0 2px 3px}} .knock-panel .k-steps li::marker{{color:var(--k-soft);font-weight:600}}
+.knock-panel .k-steps ul{{margin:8px 0 0 1.2em;list-style:disc}}
+.knock-panel a.k-go{{display:inline-block;padding:8px 16px;border-radius:var(--k-round);background:#fee500;color:#191600!important;font-weight:650;text-decoration:none}}
 .knock-panel .k-steps p{{margin:6px 0 0}}
 
 .knock-panel .k-field{{display:flex!important;flex-flow:column!important;align-items:stretch!important;width:100%!important;height:auto!important;margin:14px 0 0!important}}

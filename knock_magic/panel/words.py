@@ -86,6 +86,68 @@ WORDS: Dict[str, Dict[str, str]] = {
     },
     "forgotten": {"en": "Its settings were removed from {where}.", "ko": "{where}에서 설정을 지웠어요."},
     "nothing to set": {"en": "There is nothing to set up here.", "ko": "설정할 것이 없어요."},
+    # Kakao's login.
+    "kakao title": {"en": "Log in to Kakao", "ko": "카카오 로그인"},
+    "kakao start": {"en": "Begin the login", "ko": "로그인 시작"},
+    "kakao again": {"en": "Log in again", "ko": "다시 로그인"},
+    "kakao in": {"en": "You are logged in.", "ko": "로그인되어 있어요."},
+    "kakao out": {
+        "en": "Not logged in yet. Fill in the key above, then begin.",
+        "ko": "아직 로그인하지 않았어요. 위에 키를 넣고 시작해 주세요.",
+    },
+    "kakao open": {
+        "en": "1. Open this link and agree. 2. The browser ends at a page that may not load: copy its whole address "
+        "from the address bar, and paste it below.",
+        "ko": "1. 링크를 열고 동의해 주세요. 2. 마지막에 열리지 않는 페이지가 나와도 괜찮아요. "
+        "주소창의 주소를 전부 복사해 아래에 붙여 넣어 주세요.",
+    },
+    "kakao link": {"en": "Open the login of Kakao", "ko": "카카오 로그인 열기"},
+    "kakao paste": {"en": "The address where the browser ended", "ko": "브라우저가 마지막에 도착한 주소"},
+    "kakao wait": {"en": "The link works for five minutes, once.", "ko": "링크는 5분 동안, 한 번만 쓸 수 있어요."},
+    "kakao late": {
+        "en": "Five minutes are over. Begin the login again.",
+        "ko": "5분이 지났어요. 로그인을 다시 시작해 주세요.",
+    },
+    "kakao asking": {"en": "Asking Kakao …", "ko": "카카오에 확인하는 중 …"},
+    "kakao test": {"en": "Now press Test and save.", "ko": "이제 테스트하고 저장을 눌러 주세요."},
+    "kakao first": {
+        "en": "Nothing was sent: log in to Kakao first.",
+        "ko": "보내지 않았어요. 카카오 로그인을 먼저 해 주세요.",
+    },
+    # Colab and Kaggle.
+    "place title": {"en": "How it survives {service}", "ko": "{service}에서 설정을 계속 쓰려면"},
+    "place secrets": {"en": "{service} Secrets", "ko": "{service} 보안 비밀"},
+    "place drive": {"en": "Google Drive", "ko": "Google Drive"},
+    "place runtime": {"en": "This runtime only", "ko": "이번 런타임에만"},
+    "place rest": {"en": "Choose where your settings live.", "ko": "설정을 둘 곳을 골라 주세요."},
+    "place read": {"en": "Read the secrets", "ko": "보안 비밀 읽기"},
+    "place runtime about": {
+        "en": "Saved in {where} on {service}'s machine: gone when it takes the machine away.",
+        "ko": "{service} 기계의 {where}에 저장해요. 런타임이 끝나면 함께 사라져요.",
+    },
+    "place secrets about": {
+        "en": "Create these in {service} (in Colab: the key on the left; in Kaggle: Add-ons > Secrets), let this "
+        "notebook read them, then press the button. They are read again in every later runtime.",
+        "ko": "{service}에서 아래 이름으로 만들고(Colab은 왼쪽 열쇠, Kaggle은 Add-ons > Secrets) 이 노트북의 접근을 켠 뒤 "
+        "버튼을 눌러 주세요. 다음 런타임부터는 저절로 읽어요.",
+    },
+    "place found": {"en": "read", "ko": "읽음"},
+    "place to": {"en": "e.g. {names}", "ko": "예: {names}"},
+    "place read them": {"en": "{count} read.", "ko": "{count}개를 읽었어요."},
+    "place none": {
+        "en": "None of these is among the secrets of {service} yet.",
+        "ko": "{service} 보안 비밀에 아직 이런 이름이 없어요.",
+    },
+    "place denied": {"en": "They could not be read.", "ko": "읽지 못했어요."},
+    "place mount": {
+        "en": "Run this in a cell, then press Google Drive once more.",
+        "ko": "이 줄을 셀에서 실행한 뒤 Google Drive를 다시 눌러 주세요.",
+    },
+    "place mount then": {"en": "No Drive is mounted yet.", "ko": "아직 드라이브가 연결되지 않았어요."},
+    "place drive about": {
+        "en": "Only you can read the file in your Drive. In the next runtime, begin with this:",
+        "ko": "내 드라이브에 있는 파일이라 나만 읽을 수 있어요. 다음 런타임은 이렇게 시작해 주세요.",
+    },
     # Message.
     "message title": {"en": "What shall it say?", "ko": "어떻게 알려 드릴까요?"},
     "message lead": {
