@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, watch
+from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, verdict, watch
 from knock_magic.names import name_of
 from knock_magic.outbox import DAMAGED, spoken
 from knock_magic.rules import ENDINGS, told, wanted
@@ -196,6 +196,26 @@ class Courier:
         self._runs[run] = message
         self._oom_kills = death.oom_kills()
         self._note_open(run, message)
+        message["earlier"] = self._earlier(message["event"]["name"], message["rules"])
+        if message["rules"].get("here"):  # what is shown in the kernel itself
+            self._answer({"op": "earlier", "run": run, **message["earlier"]})
+
+    def _earlier(self, name: str, rules: Line) -> Line:
+        """What a run is compared with: how long runs of its name took, and the best that they reached."""
+        metric = rules.get("metric") or ""
+        found: Line = self._do("earlier", name, metric if rules.get("baseline") == verdict.BEST else "")
+        values = [value for value in map(verdict.number, found.pop("values")) if value is not None]
+        return {**found, "best": verdict.best_of(values, metric), "best_of": len(values)}
+
+    def _complete(self, event: Line, rules: Line) -> None:
+        """Add what only the history knows, where the kernel could not."""
+        run = self._runs.get(event["run"])
+        if run is None:
+            return
+        if event["event"] == "progress" and event["progress"] is None:
+            event.update({key: run["earlier"][key] for key in ("usual_s", "usual_of")})
+        if event["event"] in ENDINGS and event.get("verdict") is None:
+            event["verdict"] = verdict.against(event["metrics"], rules, run["earlier"])
 
     def _on_beat(self, message: Line) -> None:
         """The interpreter that works on a run answers."""
@@ -213,6 +233,7 @@ class Courier:
 
     def _on_tell(self, message: Line) -> None:
         event = message["event"]
+        self._complete(event, message["rules"])
         self._keep(event, message["rules"])
         if event["event"] in ENDINGS:
             self._pulses.pop(event["run"], None)

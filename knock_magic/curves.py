@@ -49,6 +49,8 @@ def sparkline(points: Sequence[float], width: int = WIDTH) -> str:
     """The curve in a line of blocks, from its lowest to its highest point."""
     if not points:
         return ""
+    largest = max(map(abs, points)) or 1.0  # or the difference of two huge ones would be infinite
+    points = [point / largest for point in points]
     groups = min(width, len(points))
     means = []
     for at in range(groups):

@@ -18,7 +18,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 from knock_magic import language
 from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import Event
+from knock_magic.event import Event, Picture
+from knock_magic.rules import ENDINGS
 from knock_magic.template import STANDARD, Message, render
 
 TYPE_CHECKING = False
@@ -129,6 +130,8 @@ def send(item: Mapping[str, Any]) -> Result:
         channel_class = channels.find(item["channel"])
         channel = channel_class(**item["settings"])
         event, template = Event.from_json(item["event"]), item.get("template") or STANDARD
+        if channel.takes_pictures and event.may_draw and event.picture is None and event.event in ENDINGS:
+            event = dataclasses.replace(event, picture=_curves(event))
         if channel.sends_once or (item.get("live") and channel.edits):
             event = dataclasses.replace(event, maybe_sent=False)  # trying again makes no second message
         result.update(_deliver(channel, render(event, template, lang=item["lang"], late_s=item["late_s"]), item))
@@ -156,6 +159,12 @@ def send(item: Mapping[str, Any]) -> Result:
         reason = one_line(f"{item['channel']}: {type(error).__name__} in its send()", 200)
         result.update(ok=False, reason=reason, permanent=False, retry_after=None, maybe_sent=True, revoked=False)
     return result
+
+
+def _curves(event: Event) -> Optional[Picture]:
+    from knock_magic import drawing  # brings matplotlib along
+
+    return drawing.of(event)
 
 
 def _deliver(channel: Channel, message: Message, item: Mapping[str, Any]) -> Result:

@@ -15,6 +15,8 @@ from knock_magic.completion import Completion
 from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
 from knock_magic.magics import MAGIC, KnockMagics
+from knock_magic.output import output
+from knock_magic.plots import Plots
 from knock_magic.settings import Sources
 from knock_magic.template import Message
 from knock_magic.watcher import CellWatcher
@@ -44,6 +46,7 @@ class Extension:
         sources = Sources(os.environ, shell.config)
         self._knocker = Knocker(sources, show=show, notebook=lambda: notebook_path(os.environ, shell.user_ns))
         self._watcher = CellWatcher(shell, self._knocker)
+        self._plots = Plots(shell)
         self._magics = KnockMagics(shell, self._knocker)
         self._completion = Completion(shell, self._knocker, lambda: self._magics.commands)
         self._watches = not self._knocker.settings.disable
@@ -60,6 +63,8 @@ class Extension:
             # Under both names, so that either can be unloaded, whichever was loaded.
             shell.extension_manager.loaded.update(our_names())
         if self._watches:
+            self._plots.put_in()
+            self._knocker.plots = self._plots
             self._knocker.announce()
             guarded(self._knocker.look_ahead)()
             shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
@@ -70,7 +75,11 @@ class Extension:
     def take_out(self) -> None:
         """Remove every hook; the courier leaves once what is due is delivered."""
         shell = self._shell
+        if "knock_magic.signs" in sys.modules:
+            importlib.import_module("knock_magic.signs").sampler.close()
+        output.take_out()
         if self._watches:
+            self._plots.take_out()
             shell.events.unregister("pre_run_cell", self._watcher.pre_run_cell)
             shell.events.unregister("post_run_cell", self._watcher.post_run_cell)
             if shell.has_trait("exit_now"):

@@ -22,7 +22,6 @@ from knock_magic.wording import ICONS
 SHOWN = 20
 MOST = 1000
 ANSWER_S = 2.0  # the longest that reading may take
-USUAL_OF = 50  # earlier runs that the usual is made of
 ID_LETTERS = 8  # of a run's id: enough to tell the runs of one person apart
 
 
@@ -220,7 +219,7 @@ class History:
     def _with_usual(self, entries: List[Entry], until: float) -> List[Entry]:
         """With what runs of the same name took before: the median of those that finished."""
         names = dict.fromkeys(entry.name for entry in entries)
-        times = {name: self._ask("usual", (name, USUAL_OF), until) for name in names}
+        times = {name: self._ask("usual", (name, outbox.USUAL_OF), until) for name in names}
         found = []
         for entry in entries:
             before = [row["duration_s"] for row in times[entry.name] if row["happened_at"] < entry.ended_at]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -12,13 +13,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, mute, outbox, private_file, rules, runs
+from knock_magic import folders, language, mute, outbox, private_file, rules, runs, verdict
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
 from knock_magic.errors import KnockError, SettingsError, UsageError
 from knock_magic.event import Event, Picture
 from knock_magic.options import Options
+from knock_magic.output import output
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Sources
 from knock_magic.sidecar import Sidecar
@@ -26,6 +28,7 @@ from knock_magic.template import WITH_SOURCE, Message, render
 from knock_magic.vault import Vault
 
 if TYPE_CHECKING:
+    from knock_magic.plots import Plots
     from knock_magic.watcher import CellWatcher
 
 FALLBACK = "notebook"
@@ -89,6 +92,9 @@ class Knocker:
         self.outbox_paths = [self.outbox_path, outbox.path_in(folders.runtime_folder(sources.environ))]
         self.mute_path = mute.path_in(os.path.dirname(self.outbox_path))
         self.sidecar = Sidecar(self._hello, self._hear)
+        self._earlier: Dict[str, Mapping[str, Any]] = {}  # of open runs that are shown here, what came before them
+        self.plots: Optional[Plots] = None  # what is shown here, if anybody looks
+        output.keeps = self.settings.tail
         self.cells: Optional[CellWatcher] = None  # who watches the cells here, if any
 
     # Channels.
@@ -240,7 +246,7 @@ class Knocker:
 
     def tell(self, event: Event, about: Mapping[str, Any]) -> None:
         """Pass `event` on to everybody its rules name."""
-        event = self.redactor.event(event)
+        event = self.redactor.event(self._whole(event, about))
         data = event.to_json()
         line = {"op": "tell", "event": data, "rules": self._outside(about)}
         if event.event == "progress" and not event.note:
@@ -249,6 +255,21 @@ class Knocker:
             self.sidecar.tell(event.id, line, ends=event.run if event.event in rules.ENDINGS else "")
         if rules.is_due(data, about) and any(self.channel(name).in_kernel for name in about["to"]):
             self._show(render(event, about["template"], lang=about["lang"]))
+
+    def _whole(self, event: Event, about: Mapping[str, Any]) -> Event:
+        """`event` with what came out of its run; what only the history knows, the courier adds."""
+        facts: Dict[str, Any] = {}
+        if event.event == "progress" and event.progress is None and event.run in self._earlier:
+            facts = {key: self._earlier[event.run][key] for key in ("usual_s", "usual_of")}
+        elif event.event in rules.ENDINGS:
+            earlier, since = self._earlier.pop(event.run, None), time.monotonic() - event.duration_s
+            if about.get("metric"):
+                facts["verdict"] = verdict.against(event.metrics, about, earlier)
+            if self.plots and any(self.channel(name).takes_pictures for name in about["to"]):
+                facts["picture"] = self.plots.since(since)
+            if self.settings.tail:
+                facts["tail"] = output.tail(since)
+        return dataclasses.replace(event, **facts) if facts else event
 
     def send(
         self,
@@ -362,6 +383,8 @@ class Knocker:
         """In the daemon thread: note what the courier says."""
         if answer["op"] in ("warn", "aside", "expired"):
             self._note_trouble(answer)
+        if answer["op"] == "earlier":
+            self._earlier[answer["run"]] = answer
         if answer["op"] == "back":
             self._aside.discard(answer["channel"])
         if answer["op"] != "result":

@@ -35,6 +35,8 @@ FILE = "outbox.db"
 BUSY_MS = 5000
 POLL_S = 0.01
 MEMORY = ":memory:"
+USUAL_OF = 50  # earlier runs that the usual is made of
+MOST_EARLIER = 1000  # runs among which the best is looked for
 DIGEST = "digest"  # the grouping of what waited for a new day
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError)  # what comes of reading a row in which bytes are others
 NO_FILE = (0, 0)
@@ -474,6 +476,19 @@ class Outbox:
         ).fetchone()
         return dict(row) if row else {"first": None, "live": None}
 
+    def earlier(self, name: str, metric: str = "") -> Row:
+        """How long runs called `name` took that finished, as `usual_s` and `usual_of`, and the `values` of `metric`."""
+        rows = self._db.execute(
+            "SELECT duration_s, metrics FROM knocks WHERE event = 'finished' AND name = ? "
+            "ORDER BY happened_at DESC LIMIT ?",
+            (name, MOST_EARLIER if metric else USUAL_OF),
+        ).fetchall()
+        times = sorted(row["duration_s"] for row in rows[:USUAL_OF])
+        values = [_values(row["metrics"]).get(metric) for row in rows] if metric else []
+        middle = len(times) // 2
+        usual = (times[middle] + times[-middle - 1]) / 2 if times else None
+        return {"usual_s": usual, "usual_of": len(times), "values": values}
+
     def facts(self, knock: str, channel: str) -> Optional[Row]:
         """What a delivery is of, when that happened, and how often it was tried; None if it is not here."""
         row = self._db.execute(
@@ -659,6 +674,14 @@ class Outbox:
             f"(SELECT k.run FROM knocks k JOIN deliveries d ON d.knock = k.id WHERE d.{_WAITS})",
             (moment,),
         )
+
+
+def _values(metrics: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(metrics)
+    except DAMAGED:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 _FORGET_BODY = (

@@ -72,6 +72,8 @@ class Redactor:
         changed = {
             "name": redact(event.name),
             "text": event.text and redact(event.text),
+            "tail": event.tail and redact(event.tail),
+            "curves": {redact(name): points for name, points in event.curves.items()},
             "error": event.error and _redacted_error(event.error, redact),
             "metrics": dict(_redacted_metric(name, value, redact) for name, value in event.metrics.items()),
             "before": dict(_redacted_metric(name, value, redact) for name, value in event.before.items()),
@@ -112,10 +114,13 @@ def _texts(event: Event) -> Iterator[str]:
     yield event.name
     if event.text:
         yield event.text
+    if event.tail:
+        yield event.tail
     if event.error:
         yield from (event.error.type, event.error.message, event.error.traceback or "")
     for name, value in (*event.metrics.items(), *event.before.items()):
         yield f"{name}={value}"
+    yield from event.curves
 
 
 def _redacted_error(error: ErrorInfo, redact: Redact) -> ErrorInfo:

@@ -78,6 +78,12 @@ class Run:
         """Whether nothing was said of it for `seconds`."""
         return self._clock() - self._said_mono >= seconds
 
+    def knows(self, metric: str) -> bool:
+        """Whether something was reported as `metric`."""
+        if self.track:
+            self.track.settle()
+        return metric in self._latest
+
     def note(self, metrics: Mapping[str, Metric]) -> None:
         """Keep its latest metrics, for what is said next and for its end."""
         self._latest = {**self._latest, **metrics}

@@ -189,6 +189,11 @@ class Track:
             progress = self._steps.progress(now)
         return progress if with_eta or progress is None else Progress(progress.step, progress.total)
 
+    def settle(self) -> None:
+        """Have the run know all that was reported to it."""
+        with self._lock:
+            self._look_at_metrics()
+
     # What is added when something is told.
 
     def _adds(self, event: str) -> Dict[str, Any]:

@@ -30,7 +30,7 @@ STANDARD = "standard"
 WITH_SOURCE = "detailed"  # only this one shows lines of the program
 NAMES = (
     *("icon", "name", "outcome", "duration", "started", "ended", "host", "user", "notebook"),
-    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late"),
+    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late", "tail"),
 )
 
 # What stands for an outcome in a person's own template; `DEFAULT` for all that have no text of their own.
@@ -208,13 +208,12 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "host": event.host,
         "user": event.user,
         "notebook": event.notebook or "",
-        "metrics": BETWEEN.join(
-            metric_text(name, value) + _change(event.before.get(name), value) for name, value in event.metrics.items()
-        ),
+        "metrics": _metrics(event, lang, template),
+        "tail": event.tail or "",
         "error": _error(error, event.event, lang, template) if error else _warning(event, lang, template),
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
-        "progress": _progress(progress, lang, template) if progress else "",
+        "progress": _progress(progress, lang, template) if progress else _usual(event, lang),
         **_eta(event, lang),
         "late": say_duration(late_s, lang) if late_s else "",
     }
@@ -338,7 +337,7 @@ def _progress(progress: Progress, lang: str, template: str) -> str:
 
 def _eta(event: Event, lang: str) -> Dict[str, str]:
     """What is left, as a span and as the clock time then; that with its day where it is not the one of the message."""
-    left = event.progress.eta_s if event.progress else None
+    left = event.progress.eta_s if event.progress else max(0.0, (event.usual_s or 0.0) - event.duration_s)
     now = event.started_at + event.duration_s + event.slept_s
     then = _clock_time(now + left) if left and math.isfinite(left) else ""
     is_today = then[:DAY] == _clock_time(now)[:DAY]
@@ -346,6 +345,37 @@ def _eta(event: Event, lang: str) -> Dict[str, str]:
         "eta": say_duration(left, lang) if left and then else "",
         "eta_at": then[DAY + 1 :] if is_today else then[len("2026-") :],
     }
+
+
+def _usual(event: Event, lang: str) -> str:
+    """How long earlier runs took, where nothing tells how far this one is."""
+    if event.event != "progress" or not event.usual_s:
+        return ""
+    key = "usual" if event.usual_of > 1 else "usual of one"
+    return LINES[lang][key].format(span=say_duration(event.usual_s, lang), count=event.usual_of)
+
+
+def _metrics(event: Event, lang: str, template: str) -> str:
+    told = [metric_text(name, value) + _change(event.before.get(name), value) for name, value in event.metrics.items()]
+    shown, compared = BETWEEN.join(told), _verdict(event.verdict, lang) if event.verdict else ""
+    between = BETWEEN if template == "short" else "\n"
+    return between.join(part for part in (shown, compared) if part)
+
+
+def _verdict(verdict: Mapping[str, Any], lang: str) -> str:
+    """Whether its metric is better than what it is compared with, and by how much."""
+    said = LINES[lang]
+    if verdict["value"] is None:
+        return said["no metric"].format(metric=verdict["metric"])
+    words = {"metric": verdict["metric"], "value": _number(verdict["value"])}
+    if verdict["baseline"] is None:
+        return said["nothing before"].format(**words)
+    baseline, runs = _number(verdict["baseline"]), verdict["runs"]
+    if runs:
+        baseline = said["best so far" if runs > 1 else "best of one"].format(count=runs, baseline=baseline)
+    key = "same" if verdict["better"] is None else "better" if verdict["better"] else "worse"
+    direction = said["lower" if verdict["lower"] else "higher"]
+    return said[key].format(**words, baseline=baseline, by=_number(verdict["by"]), direction=direction)
 
 
 def _change(before: Optional[Metric], value: Metric) -> str:

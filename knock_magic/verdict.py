@@ -37,6 +37,27 @@ def number(value: Any) -> Optional[float]:
     return found if math.isfinite(found) else None
 
 
+def against(
+    metrics: Mapping[str, Any], rules: Mapping[str, Any], earlier: Optional[Mapping[str, Any]]
+) -> Optional[Verdict]:
+    """The verdict that `rules` ask for, with what is known of `earlier` runs; None where they ask for none.
+
+    Also where those are asked for and not known.
+    """
+    metric, baseline = rules.get("metric"), rules.get("baseline")
+    if not metric:
+        return None
+    if number(metrics.get(metric)) is None:
+        return {"metric": metric, "value": None}
+    if baseline != BEST:
+        return of(metrics, metric, number(baseline))
+    if earlier is None:
+        return None
+    if earlier["best"] is None:
+        return {"metric": metric, "value": number(metrics[metric]), "baseline": None, "runs": 0}
+    return of(metrics, metric, earlier["best"], earlier["best_of"])
+
+
 def of(metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs: int = 0) -> Optional[Verdict]:
     """The verdict on `metrics`, as an event carries it; None where there is nothing to compare.
 

@@ -20,6 +20,7 @@ from knock_magic.language import pick
 from knock_magic.metrics import as_metric
 from knock_magic.names import name_of
 from knock_magic.options import Options, parse
+from knock_magic.output import output
 from knock_magic.runs import Run
 from knock_magic.tracebacks import describe
 
@@ -91,6 +92,8 @@ class CellWatcher:
         stack = self._stacks.setdefault(threading.get_ident(), [])
         cell = OpenCell(info, self._exit_code(), self._knocker.sidecar.pid)
         stack.append(cell)
+        if output.keeps:
+            output.put_in()
         typed = head.find(info.raw_cell)
         if typed is not None and not any(outer.run for outer in stack):
             self._arm(cell, typed)
@@ -180,7 +183,7 @@ class CellWatcher:
         error = self._error(cell, result)
         if error is None and interrupts.happened(cell.info.raw_cell, cell.exit_code, self._exit_code()):
             error = KeyboardInterrupt()
-        metrics = self._shown(cell.options)
+        metrics = {**self._compared(cell, error), **self._shown(cell.options)}
         self._tell_end(cell, cell.run, error, metrics)
         for outer in stack:
             outer.spoke_mono = time.monotonic()
@@ -258,3 +261,12 @@ class CellWatcher:
                     )
                 )
         return metrics
+
+    def _compared(self, cell: OpenCell, error: Optional[BaseException]) -> Dict[str, Metric]:
+        """The metric that counts, where nothing was reported under its name and a variable is called so."""
+        name = cell.options.metric
+        # After an error it may well be a value from before.
+        if name is None or error is not None or name not in self._shell.user_ns or cell.run.knows(name):  # type: ignore[union-attr]
+            return {}
+        value = as_metric(self._shell.user_ns[name])
+        return {} if isinstance(value, str) else {name: value}

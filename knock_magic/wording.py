@@ -131,13 +131,13 @@ BODIES: Words = {
     "en": {
         "short": " · $metrics · $progress · about $eta left · $error",
         "standard": "\n$progress\nabout $eta left (around $eta_at)\n$metrics\n$error",
-        "detailed": "\n$progress\nabout $eta left (around $eta_at)\n$metrics\n$error\n"
+        "detailed": "\n$progress\nabout $eta left (around $eta_at)\n$metrics\n$error\n$tail\n"
         "Started $started · ended $ended\nNotebook $notebook\nHost $host · user $user",
     },
     "ko": {
         "short": " · $metrics · $progress · 약 $eta 남음 · $error",
         "standard": "\n$progress\n약 $eta 남음 ($eta_at쯤)\n$metrics\n$error",
-        "detailed": "\n$progress\n약 $eta 남음 ($eta_at쯤)\n$metrics\n$error\n"
+        "detailed": "\n$progress\n약 $eta 남음 ($eta_at쯤)\n$metrics\n$error\n$tail\n"
         "시작 $started · 끝 $ended\n노트북 $notebook\n서버 $host · 사용자 $user",
     },
 }
@@ -151,6 +151,17 @@ LINES: Words = {
         "more of": "{count} more before this one: {names}",
         "more finished": "{count} more finished before it: {names}",
         "digest": "{count} more waited for a new day: {names}",
+        "usual": "usually {span}, {count} runs",
+        "usual of one": "{span} the last time",
+        "better": "{metric} {value} is {by} better than {baseline} ({direction})",
+        "worse": "{metric} {value} is {by} worse than {baseline} ({direction})",
+        "same": "{metric} {value} is the same as {baseline}",
+        "best so far": "the best of {count} runs before, {baseline}",
+        "best of one": "the run before, {baseline}",
+        "nothing before": "{metric} {value}: no earlier run to compare it with",
+        "no metric": "no number was reported as {metric}",
+        "higher": "higher is better",
+        "lower": "lower is better",
         "still": "For {span} there was no step, no output, and no work of its processes.",
         "silent": "It has held the interpreter for {span}.",
         "slept": "The machine slept for {span} meanwhile.",
@@ -167,6 +178,17 @@ LINES: Words = {
         "more of": "이 알림 전에 {count}건이 더 있었어요: {names}",
         "more finished": "먼저 {count}건이 더 끝났어요: {names}",
         "digest": "하루 한도 때문에 미뤄 둔 알림이 {count}건 더 있어요: {names}",
+        "usual": "보통 {span}, {count}번 기준",
+        "usual of one": "지난번에는 {span}",
+        "better": "{metric} {value}: {baseline}보다 {by} 좋아졌어요({direction})",
+        "worse": "{metric} {value}: {baseline}보다 {by} 나빠졌어요({direction})",
+        "same": "{metric} {value}: 변화 없음({baseline})",
+        "best so far": "이전 {count}번 중 최고 {baseline}",
+        "best of one": "지난번 {baseline}",
+        "nothing before": "{metric} {value}: 비교할 이전 실행이 없어요",
+        "no metric": "{metric} 값이 보고되지 않았어요",
+        "higher": "높을수록 좋음",
+        "lower": "낮을수록 좋음",
         "still": "{span} 동안 진행도, 출력도, 프로세스의 움직임도 없었어요.",
         "silent": "{span} 동안 인터프리터가 붙잡혀 있었어요.",
         "slept": "그사이 컴퓨터가 {span} 동안 절전 상태였어요.",

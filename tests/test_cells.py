@@ -565,15 +565,6 @@ def test_it_runs_the_cell_where_an_expression_wants_out(
     assert phone.wait()["event"] == "finished"
 
 
-@pytest.mark.parametrize("option", ["--stall 15m", "--metric loss", "--baseline best"])
-def test_it_says_which_options_do_nothing_yet(option: str, kernel_with_knock: Kernel, phone: Phone) -> None:
-    result = kernel_with_knock.run(f"%%knock demo {option}\n6 * 7")
-
-    assert (result.status, result.value) == ("ok", "42")
-    assert len(result.lines_with(option.split()[0])) == 1
-    assert phone.wait()["event"] == "finished"
-
-
 @pytest.mark.parametrize("line", ["frobnicate", "use sluck", "auto banana", "send", "use"])
 def test_it_names_a_mistyped_command_in_a_line(line: str, kernel_with_knock: Kernel, phone: Phone) -> None:
     result = kernel_with_knock.run(f"%knock {line}\n6 * 7")

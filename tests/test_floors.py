@@ -43,6 +43,7 @@ FLOORS = (
         "runs",
         "endings",
         "pictures",
+        "drawing",
         "fitting",
         "tables",
         "terminal",

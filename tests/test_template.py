@@ -241,7 +241,7 @@ def test_an_own_template_is_filled() -> None:
 
 
 def test_each_name_stands_for_something() -> None:
-    failed = event("failed", error=ERROR, metrics={"acc": 1}, progress=Progress(1, 2, 60.0))
+    failed = event("failed", error=ERROR, metrics={"acc": 1}, progress=Progress(1, 2, 60.0), tail="on")
 
     message = render(failed, own("\n".join(f"{name}=[${name}]" for name in NAMES)), lang="en", late_s=60.0)
 
