@@ -77,11 +77,10 @@ class Dooray(HttpChannel):
             for part in told.parts
             if not isinstance(part, Text)
         ]
-        return {
-            "botName": "knock",
-            "text": self.escape("\n".join(prose)),
-            "attachments": [{"text": self.escape(block), "color": colour} for block in blocks],
-        }
+        payload: Dict[str, Any] = {"botName": "knock", "text": self.escape("\n".join(prose))}
+        if blocks:
+            payload["attachments"] = [{"text": self.escape(block), "color": colour} for block in blocks]
+        return payload
 
     def refusal(self, answer: Answer) -> DeliveryError:
         """The error for what Dooray! answered, in its own words where it has some."""

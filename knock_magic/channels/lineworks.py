@@ -193,6 +193,7 @@ class Lineworks(HttpChannel):
 
     def _sign(self, data: bytes) -> bytes:
         try:
+            from cryptography.exceptions import UnsupportedAlgorithm
             from cryptography.hazmat.primitives import hashes, serialization
             from cryptography.hazmat.primitives.asymmetric import padding, rsa
         except ImportError:
@@ -204,7 +205,7 @@ class Lineworks(HttpChannel):
             ) from None
         try:
             key = serialization.load_pem_private_key(self.private_key.encode("ascii"), password=None)
-        except ValueError:
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             key = None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise self.error(

@@ -24,12 +24,12 @@ def answer(successful: bool, message: str = "", code: Any = 0) -> Answer:
 
 
 def read(request: Request) -> List[str]:
-    return ["\n".join([request.json["text"], *(block["text"] for block in request.json["attachments"])])]
+    return ["\n".join([request.json["text"], *(block["text"] for block in request.json.get("attachments", []))])]
 
 
 def alive(request: Request) -> List[str]:
     """A mention is ``(dooray://...)`` or an @ and a name, a link ``[text](address)`` or an address by itself."""
-    links = [block for block in request.json["attachments"] if set(block) - {"text", "color"}]
+    links = [block for block in request.json.get("attachments", []) if set(block) - {"text", "color"}]
     found: List[str] = re.findall(r"\]\(|\w+://\S+|@\w+|\w\.[a-z]{2,}", read(request)[0])
     return found + [str(link) for link in links]
 
@@ -69,6 +69,14 @@ def test_a_headline_and_coloured_blocks_of_facts_and_the_error(internet: Interne
             {"text": "ValueError: loss is nan\ncell, 3, <module>", "color": "#d64545"},
         ],
     }
+
+
+def test_a_headline_alone_has_no_blocks(internet: Internet) -> None:
+    internet.answering = CONTRACT.answer
+
+    Dooray(webhook_url=HOOK).send(message("finished", metrics={}))
+
+    assert internet.requests[0].json == {"botName": "knock", "text": "✅ 학습 끝났어요 · 1분"}
 
 
 def test_a_mention_in_a_name_or_an_error_calls_nobody(internet: Internet) -> None:

@@ -20,7 +20,7 @@ from .stage import CANARY, Answer, Contract, Internet, Request
 
 hashes = pytest.importorskip("cryptography.hazmat.primitives.hashes")
 from cryptography.hazmat.primitives import serialization  # noqa: E402 - after we know that it is there
-from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa  # noqa: E402
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = RSA.private_bytes(
@@ -216,13 +216,20 @@ def test_without_the_package_to_sign_with_it_says_how_to_get_it(
     assert internet.requests == []
 
 
-def test_a_key_that_is_none_is_told(internet: Internet) -> None:
-    broken = "-----BEGIN PRIVATE KEY-----\nTUlJRXZRSUJBREFOQmdrcWhraUc5dzBCQVFFRkFBU0NCS2N3\n-----END PRIVATE KEY-----"
+@pytest.mark.parametrize("key", ["of nothing", "of another kind"])
+def test_a_key_that_is_no_good_is_told(internet: Internet, key: str) -> None:
+    other = ed25519.Ed25519PrivateKey.generate()
+    pem = other.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    if key == "of nothing":
+        pem = "-----BEGIN PRIVATE KEY-----\nTUlJRXZRSUJBREFOQmdrcWhraUc5dzBCQVFFRkFBU0NCS2N3\n-----END PRIVATE KEY-----"
 
-    error = error_of(Lineworks(**{**BOT, "private_key": broken}))
+    error = error_of(Lineworks(**{**BOT, "private_key": pem}))
 
+    assert (error.permanent, error.revoked) == (True, True)
     assert "private_key" in error.texts["ko"]
-    assert "TUlJRXZR" not in str(error)
+    assert pem.splitlines()[1] not in str(error)
 
 
 # Its settings.
