@@ -21,6 +21,7 @@ from knock_magic import language
 from knock_magic.cleaning import clean, one_line
 from knock_magic.durations import say_duration
 from knock_magic.event import ErrorInfo, Event, Metric, Progress
+from knock_magic.hints import hint
 from knock_magic.rules import ENDINGS, OUTCOMES
 from knock_magic.tracebacks import INDENT
 from knock_magic.wording import BODIES, CAUSES, FAULTS, HEADLINES, ICONS, LINES, NOTES, OUTCOME_WORDS
@@ -30,7 +31,7 @@ STANDARD = "standard"
 WITH_SOURCE = "detailed"  # only this one shows lines of the program
 NAMES = (
     *("icon", "name", "outcome", "duration", "started", "ended", "host", "user", "notebook"),
-    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late", "tail"),
+    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late", "tail", "hint"),
 )
 
 # What stands for an outcome in a person's own template; `DEFAULT` for all that have no text of their own.
@@ -58,6 +59,7 @@ UP, DOWN = "▲", "▼"
 DAY = len("2026-11-30")
 FRAMES = 3  # the innermost ones; all are in `detailed`
 BETWEEN = " · "
+HINT = "💡"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +213,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "metrics": _metrics(event, lang, template),
         "tail": event.tail or "",
         "error": _error(error, event.event, lang, template) if error else _warning(event, lang, template),
+        "hint": _next_thing(error, lang),
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
         "progress": _progress(progress, lang, template) if progress else _usual(event, lang),
@@ -239,6 +242,12 @@ def _error(error: ErrorInfo, event: str, lang: str, template: str) -> str:
     if template == "detailed":
         return f"{said}\n{error.traceback}" if error.traceback else said
     return "\n".join([clean(said, LONGEST_ERROR), *_last_frames(error.traceback or "")])
+
+
+def _next_thing(error: Optional[ErrorInfo], lang: str) -> str:
+    """What to try next, where the error is a known one."""
+    said = hint(error)
+    return f"{HINT} {said[lang]}" if said else ""
 
 
 def _tail(text: str, template: str) -> str:

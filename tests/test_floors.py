@@ -30,6 +30,7 @@ FLOORS = (
         "wording",
         "metrics",
         "tracebacks",
+        "hints",
         "verdict",
         "curves",
     ),

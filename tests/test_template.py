@@ -241,15 +241,16 @@ def test_an_own_template_is_filled() -> None:
 
 
 def test_each_name_stands_for_something() -> None:
-    failed = event("failed", error=ERROR, metrics={"acc": 1}, progress=Progress(1, 2, 60.0), tail="on")
+    error = ErrorInfo("MemoryError", "no more", FRAMES)
+    failed = event("failed", error=error, metrics={"acc": 1}, progress=Progress(1, 2, 60.0), tail="on")
 
     message = render(failed, own("\n".join(f"{name}=[${name}]" for name in NAMES)), lang="en", late_s=60.0)
 
     lines = dict(line.split("=", 1) for line in message.text.splitlines() if "=[" in line)
     assert list(lines) == list(NAMES)
     assert "[]" not in lines.values()
-    assert lines["error_type"] == "[ValueError]"
-    assert lines["error_message"] == "[loss is nan]"
+    assert lines["error_type"] == "[MemoryError]"
+    assert lines["error_message"] == "[no more]"
     assert lines["eta"] == lines["late"] == "[1 min]"
     assert lines["progress"] == "[■■■■■□□□□□ 50% (1/2)]"
 

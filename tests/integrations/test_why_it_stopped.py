@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
 from phone import Phone
 
+from knock_magic.event import Progress
 from knock_magic.knocker import Knocker
 from knock_magic.training import STOPPED, no_better, not_a_number
 
 from .trainings import TRAININGS, must_be_there
+
+Steps = Callable[[], List[Progress]]
 
 pytestmark = pytest.mark.filterwarnings("default")  # the frameworks' own
 
@@ -102,7 +105,7 @@ def test_xgboost_did_not_improve(door: Knocker, phone: Phone) -> None:
     assert told["best_val-logloss"] == pytest.approx(score)
 
 
-def test_xgboost_cross_validates(door: Knocker, phone: Phone) -> None:
+def test_xgboost_cross_validates(door: Knocker, phone: Phone, steps: Steps) -> None:
     made = must_be_there("xgboost").KnockCallback("it", every=0.001)
     import xgboost
 
@@ -114,7 +117,7 @@ def test_xgboost_cross_validates(door: Knocker, phone: Phone) -> None:
 
     told = phone.wait_for(event="finished")["metrics"]
     assert {"train-logloss", "test-logloss"} <= set(told)
-    assert phone.wait_for(event="progress")["progress"]["total"] == 5
+    assert {progress.total for progress in steps()} == {5}
 
 
 def test_lightning_did_not_improve(door: Knocker, phone: Phone) -> None:
@@ -223,14 +226,14 @@ def test_optuna_with_several_jobs_knocks_once(door: Knocker, phone: Phone) -> No
     assert phone.expect_only(door.send) == [("finished", "it")]
 
 
-def test_a_search_counts_what_is_fitted_side_by_side(door: Knocker, phone: Phone) -> None:
+def test_a_search_counts_what_is_fitted_side_by_side(door: Knocker, phone: Phone, steps: Steps) -> None:
     made = must_be_there("sklearn").KnockCallback("it", every=0.001)
     import joblib
 
     with joblib.parallel_config("threading"):  # that of processes takes five seconds to begin and end
         TRAININGS["sklearn"](made, 3, None, 2)
 
-    assert phone.wait_for(event="progress")["progress"]["total"] == 6
+    assert {progress.total for progress in steps()} == {6}
     assert phone.wait_for(event="finished")["metrics"]["candidates"] == 3
 
 
