@@ -576,7 +576,7 @@ TABLE: List[Hint] = [
         ("nan", "NaN"),
         # Of libraries and their examples; who raises an error of his own knows what it means.
         pattern=r"Loss is (?:nan|NaN), stopping training|Loss is infinite or NaN|returned nan values in its \d"
-        r"|Monitored metric \S{1,60} = nan is not finite|found invalid values:\s{0,3}tensor\(\[{1,4}nan",
+        r"|Monitored metric \S{1,60} = nan is not finite|found invalid values:\s{0,3}(?:tensor\(\[{1,4})?nan",
         en="The numbers became NaN. Lower the learning rate, clip gradients, and look for NaN in the data.",
         ko="값이 NaN이 됐어요. 학습률을 낮추고, gradient clipping을 쓰고, 데이터에 NaN이 있는지 확인해 주세요.",
     ),
