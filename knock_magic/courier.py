@@ -438,8 +438,8 @@ class Courier:
             return []
         if fingerprint not in self._settings:
             return []
-        if row["event"] == "started" and row["attempts"] and self._do("is_over", row):
-            # What was tried comes after what was not: told now, it would begin a run that never ends.
+        if row["event"] in ("started", "stalled", "progress") and row["attempts"] and self._do("is_over", row):
+            # What was tried comes after what was not: told now, it would seem that the run goes on.
             self._do("give_up", knock, channel, now, "", "merged")
             return []
         late_s = None

@@ -75,6 +75,7 @@ def sample(outcome: str, *, with_source: bool = False) -> Event:
         notebook="resnet.ipynb",
         error=_error(outcome, with_source),
         metrics={"val_acc": 0.9127, "loss": 0.0312} if outcome in ("finished", "progress") else {},
+        before={"val_acc": 0.9053, "loss": 0.0347} if outcome == "progress" else {},
         progress=Progress(step=30, total=50, eta_s=5320.0) if outcome == "progress" else None,
     )
 

@@ -699,17 +699,18 @@ def test_what_may_have_arrived_says_so_when_it_comes_again(lang: str, road: Buil
         assert (words in phone.came[1]["text"]) == (name != "too fast"), name
 
 
-def test_a_beginning_that_did_not_get_through_is_not_told_after_the_end(road: Build, serve: Serve) -> None:
-    """What was tried waits behind what was not; a watch outside would then wait for another end."""
+@pytest.mark.parametrize("event", ["started", "stalled"])
+def test_what_did_not_get_through_of_a_run_is_not_told_after_its_end(road: Build, serve: Serve, event: str) -> None:
+    """What was tried waits behind what was not; a person, or a watch outside, would then wait for another end."""
     phone = serve(in_turn((429, {})))
     here = road(HASTY)
     here.teach("phone", phone.url)
 
-    began = here.tell("train", event="started", run="a-run")
+    began = here.tell("train", event=event, run="a-run")
     phone.wait()
     here.tell("train", event="finished", run="a-run")
     here.hear("result", ok=True)
     poll(lambda: here.states() == {"done": 1, "merged": 1}, "both to be settled")
 
-    assert [knock["event"] for knock in phone.came] == ["started", "finished"]
+    assert [knock["event"] for knock in phone.came] == [event, "finished"]
     assert here.rows(f"SELECT state FROM deliveries WHERE knock = '{began}'") == [("merged",)]
