@@ -473,7 +473,10 @@ class Courier:
 
     def _hear_delivery(self, number: int, line: Optional[bytes]) -> None:
         if line is not None:
-            result = json.loads(line)
+            try:
+                result = json.loads(line)
+            except ValueError:  # what the start of a Python prints, where someone has set it up so
+                return
             key = (result["knock"], result["channel"])
             if self._dispatch.answered(number, key):
                 self._settle(result)

@@ -37,20 +37,36 @@ def main(arguments: List[str]) -> None:
     # At the end: what the kernel could import, these channels can too, but nothing there hides the standard library.
     sys.path.extend(folder for folder in job["sys_path"] if folder not in sys.path)
     telling, settled = threading.Lock(), Settled()
-    threading.Thread(target=settled.listen, args=(sys.stdin.fileno(),), daemon=True).start()
+    from_courier, to_courier = _our_pipes()
+    threading.Thread(target=settled.listen, args=(from_courier,), daemon=True).start()
     alarm = threading.Timer(job["deadline_s"], os._exit, (1,))  # for the case that the courier is gone by then
     alarm.daemon = True
     alarm.start()
 
     def tell(result: Result) -> None:
         with telling:
-            sys.stdout.buffer.write(json.dumps(result).encode("ascii") + b"\n")
-            sys.stdout.buffer.flush()
+            line = json.dumps(result).encode("ascii") + b"\n"
+            while line:
+                line = line[os.write(to_courier, line) :]
 
     from knock_magic import channels  # not before the kernel's path is there: traitlets may be found by it alone
 
     channels.look_in(job["own_channels"])
     send_all(job["items"], tell, settled.wait)
+
+
+def _our_pipes() -> Tuple[int, int]:
+    """The courier's pipes, where only we find them.
+
+    Someone's own channel, or the library that it uses, may print, read or start a process: none of that may stand
+    among our results, take the courier's lines, or hold its pipe open.
+    """
+    ours = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return ours
 
 
 class Settled:

@@ -714,3 +714,13 @@ def test_what_did_not_get_through_of_a_run_is_not_told_after_its_end(road: Build
 
     assert [knock["event"] for knock in phone.came] == [event, "finished"]
     assert here.rows(f"SELECT state FROM deliveries WHERE knock = '{began}'") == [("merged",)]
+
+
+def test_what_a_python_prints_at_its_start_stands_in_no_results(road: Build, serve: Serve) -> None:
+    phone = serve()
+    here = road("if sys.argv[2] == 'delivery':", "    print('welcome', flush=True)")
+    here.teach("phone", phone.url)
+
+    here.tell("train")
+
+    assert here.hear("result", ok=True)["name"] == "train"

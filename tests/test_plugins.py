@@ -32,6 +32,17 @@ class Mine(Webhook):
 '''
 
 
+# What a channel may do with the streams that its process was given.
+CHATTY = """
+    def send(self, message):
+        import subprocess, sys
+        print("noise", flush=True)
+        sys.stdin.read()
+        subprocess.Popen(["sleep", "2"])
+        super().send(message)
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """The folder of someone's own channels, and this process looking into it."""
@@ -245,7 +256,7 @@ def test_both_kinds_deliver_also_after_the_kernel_s_death(
     kernel = start_kernel(home.env(**settings)).load()
     folder = home.folder / "knock" / "channels"
     kernel.run(f"import os; os.umask(0o022); os.makedirs({str(folder)!r})")
-    kernel.run(f"%%writefile {folder}/mine.py\n{MINE}")
+    kernel.run(f"%%writefile {folder}/mine.py\n{MINE}{CHATTY}")
 
     said = kernel.run("%knock test mine theirs")
     listed = kernel.run("%knock channels")
