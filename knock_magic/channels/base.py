@@ -479,6 +479,7 @@ _SERVICES = {
     "discord.com": "Discord",
     "discordapp.com": "Discord",
     "webhook.office.com": "Teams",
+    "outlook.office.com": "Teams",
     "logic.azure.com": "Teams",
     "api.powerplatform.com": "Teams",
     "chat.googleapis.com": "Google Chat",
@@ -494,6 +495,7 @@ _SERVICES = {
     "gov-dooray.co.kr": "Dooray!",
     "kakaowork.com": "KakaoWork",
     "ntfy.sh": "ntfy",
+    "matrix.org": "Matrix",
 }
 
 

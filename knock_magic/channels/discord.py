@@ -28,12 +28,6 @@ SUPPRESS_NOTIFICATIONS = 1 << 12  # .../message#message-object-message-flags
 # any more, and what the code means.
 TROUBLES: Tuple[Tuple[Tuple[int, ...], bool, str, str], ...] = (
     (
-        (10015, 50027),
-        True,
-        "this webhook is gone. Make a new one under the channel's Integrations > Webhooks and set webhook_url",
-        "이 웹훅은 더 이상 쓸 수 없어요. 채널의 연동 > 웹후크에서 새로 만들어 webhook_url에 넣어 주세요",
-    ),
-    (
         (10003, 220001, 220003),
         True,
         "a message to a forum, or to a thread, needs thread: the ID of a thread that is there",
@@ -93,6 +87,10 @@ class Discord(HttpChannel):
         "(https://support.discord.com/hc/ko/articles/228383668).\n"
         "2. '웹후크 URL 복사'를 눌러 webhook_url에 넣어 주세요.\n"
         "3. 스레드나 포럼으로 받으려면 스레드 ID를 복사해 thread에 넣어 주세요.",
+    }
+    anew = {
+        "en": "Make a new webhook under the channel's Integrations > Webhooks and set webhook_url",
+        "ko": "채널의 연동 > 웹후크에서 새로 만들어 webhook_url에 넣어 주세요",
     }
     takes_pictures = True
     edits = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from typing import Any, Dict, List
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -30,6 +31,10 @@ class GoogleChat(HttpChannel):
         "ko": "Google Workspace 계정에서만 쓸 수 있어요. 개인 계정에는 웹훅이 없어요.\n"
         "1. 브라우저로 https://chat.google.com 에서 스페이스를 열고, 이름 > 앱 및 통합 > 웹훅 > 웹훅 추가를 눌러 주세요.\n"
         "2. 옆의 점 세 개를 눌러 주소를 복사하고, 잘리지 않게 webhook_url에 넣어 주세요.",
+    }
+    anew = {
+        "en": "Make a new webhook under the space's Apps & integrations > Webhooks and set its whole address as webhook_url",
+        "ko": "스페이스의 앱 및 통합 > 웹훅에서 새로 만들어, 주소를 잘리지 않게 webhook_url에 넣어 주세요",
     }
     # A message with its cards may have 32,000 bytes (the page on `create`). The text stands in it twice.
     limit = 9000
@@ -82,16 +87,7 @@ class GoogleChat(HttpChannel):
         }
 
     def refusal(self, answer: Answer) -> DeliveryError:
-        """The error for what Google answered (https://google.aip.dev/193)."""
-        error = answer.json().get("error")
-        said = str(error.get("message", "")).lower() if isinstance(error, dict) else ""
-        if answer.status in (401, 403, 404) or "api key not valid" in said:
-            return self.error(
-                "this webhook is gone, or its address was copied wrongly. Make a new one under Apps & integrations > "
-                f"Webhooks and set webhook_url (HTTP {answer.status}).",
-                "웹훅이 없어졌거나 주소가 잘못 복사됐어요. 앱 및 통합 > 웹훅에서 새로 만들어 webhook_url에 넣어 주세요"
-                f"(HTTP {answer.status}).",
-                permanent=True,
-                revoked=True,
-            )
+        """The error for what Google answered; a key that it does not know is a mere bad request to it."""
+        if "api key not valid" in answer.text.lower():
+            answer = dataclasses.replace(answer, status=401)
         return super().refusal(answer)

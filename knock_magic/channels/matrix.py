@@ -88,6 +88,10 @@ class Matrix(HttpChannel):
         "액세스 토큰을 token에 넣어 주세요. 로그아웃하면 토큰도 못 쓰게 돼요.\n"
         "3. 그 계정을 방에 초대하고 받아 주세요. 방 설정 > 고급에 있는 '내부 방 ID'를 room에 넣어 주세요.",
     }
+    anew = {
+        "en": "Check homeserver, and set a new token",
+        "ko": "homeserver가 맞는지 확인하고, 토큰을 새로 발급해 token에 넣어 주세요",
+    }
     takes_pictures = True
     edits = True
     threads = True

@@ -109,6 +109,10 @@ class Mattermost(HttpChannel):
         "1. 통합 > 봇 계정 > 추가에서 받은 토큰을 token에, 서버 주소를 server에 넣어 주세요.\n"
         "2. 봇을 팀과 채널에 추가하고, 채널 정보에 있는 ID를 channel에 넣어 주세요.",
     }
+    anew = {
+        "en": "Check the server's address, and set a new webhook_url or token",
+        "ko": "서버 주소를 확인하고, webhook_url이나 token을 새로 넣어 주세요",
+    }
     # Old servers take 4,000 characters, later ones 16,383
     # (https://github.com/mattermost/mattermost/blob/master/server/public/model/post.go).
     limit = 4000

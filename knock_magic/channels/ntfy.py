@@ -52,6 +52,10 @@ class Ntfy(HttpChannel):
         "2. 아무도 짐작할 수 없는 이름(예: knock-8f3kq2x7)으로 토픽을 구독해 주세요. 이름을 아는 사람은 누구나 알림을 볼 수 있어요.\n"
         "3. 그 이름을 topic에 넣어 주세요. 직접 운영하는 서버라면 server를, 필요하면 token도 넣어 주세요.",
     }
+    anew = {
+        "en": "Check server, and set a new token or another topic",
+        "ko": "server가 맞는지 확인하고, token을 새로 넣거나 다른 topic을 골라 주세요",
+    }
     takes_pictures = True
     edits = True
     # 4,096 bytes (https://docs.ntfy.sh/publish/#limitations); more becomes an attachment. The JSON may have twice

@@ -90,6 +90,10 @@ class Teams(HttpChannel):
         "2. 팀과 채널을 골라 워크플로를 추가하고, 나온 주소를 잘리지 않게 webhook_url에 넣어 주세요.\n"
         "3. 거절되면 워크플로의 트리거를 '누구나(Anyone)' 실행할 수 있게 바꾸고, 바뀐 주소를 다시 넣어 주세요.",
     }
+    anew = {
+        "en": "Make a new workflow, or let Anyone trigger this one, and set its whole address as webhook_url",
+        "ko": "워크플로를 새로 만들거나 '누구나(Anyone)' 실행할 수 있게 바꾼 다음, 주소를 잘리지 않게 webhook_url에 넣어 주세요",
+    }
     # A message has about 28 KB (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using);
     # in JSON, a quote or a new line counts double, and each part has some around it.
     limit = 8000

@@ -42,7 +42,9 @@ def alive(request: Request) -> List[str]:
     for text in texts(request):
         text = re.sub(r"^\*\*(.*)\*\*$", r"\1", text)
         assert text.count("```") % 2 == 0
-        text = re.sub(r"^```\n.*?\n```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        code = re.compile(r"^```\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
+        found += [inside for inside in code.findall(text) if "```" in inside]
+        text = code.sub("", text)
         text = re.sub(r"\\[^A-Za-z0-9\s]", "", text)
         found += re.findall(r"[*_~`|<>\[\]#]|@\w+|:\w+:|https?://\S+", text)
     return found

@@ -33,7 +33,9 @@ def alive(request: Request) -> List[str]:
     found: List[str] = []
     for text in texts(request):
         found += re.findall(r"<[!@#]\S*|<https?:", text)  # these live in code too
-        text = re.sub(r"^```\n.*?\n```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        code = re.compile(r"^```\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
+        found += [inside for inside in code.findall(text) if "```" in inside]
+        text = code.sub("", text)
         text = re.sub(r"\\[^A-Za-z0-9\s]", "", text)
         text = re.sub(r"\*\*(.*?)\*\*", r"\1", text)  # ours
         found += re.findall(r"[\\*_~`|>{}\[\]#]|[@#:~$]\w+|https?://\S+", text)
