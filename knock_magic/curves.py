@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Dict, List, Mapping, Sequence
 
+from knock_magic import verdict
+
 # Few and short: they are written down in the moment in which a cell ends.
 MOST_POINTS = 48
 MOST_CURVES = 4
@@ -64,9 +66,7 @@ def sparkline(points: Sequence[float], width: int = WIDTH) -> str:
 
 def best(points: Sequence[float], name: str) -> float:
     """The best point, by the direction that the metric's `name` tells."""
-    from knock_magic.verdict import is_lower_better
-
-    return min(points) if is_lower_better(name) else max(points)
+    return min(points) if verdict.is_lower_better(name) else max(points)
 
 
 def chosen(curves: Mapping[str, Sequence[float]], metric: str = "") -> str:

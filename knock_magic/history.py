@@ -11,6 +11,7 @@ import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import death, outbox
+from knock_magic.curves import WIDTH, best, chosen, sparkline
 from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError, did_you_mean
 from knock_magic.language import current, pick
@@ -68,6 +69,8 @@ class Entry:
     deliveries: Tuple[Delivery, ...]
     usual_s: Optional[float] = None
     usual_of: int = 0
+    metric: str = ""  # the one that its owner compares
+    curves: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
 
     @property
     def started_at(self) -> float:
@@ -98,6 +101,7 @@ class Entry:
             "notebook": self.notebook,
             "error_type": self.error_type,
             "metrics": dict(self.metrics),
+            "curves": dict(self.curves),
             "muted": self.is_muted,
             "shown_here": list(self.here),
             "deliveries": deliveries,
@@ -224,8 +228,20 @@ class History:
         for entry in entries:
             before = [row["duration_s"] for row in times[entry.name] if row["happened_at"] < entry.ended_at]
             usual = statistics.median(before) if before else None
-            found.append(dataclasses.replace(entry, usual_s=usual, usual_of=len(before)))
+            curves = self._curves(entry.run, until)
+            found.append(dataclasses.replace(entry, usual_s=usual, usual_of=len(before), curves=curves))
         return found
+
+    def _curves(self, run: str, until: float) -> Mapping[str, Sequence[float]]:
+        """How the run's metrics went, as far as it was told."""
+        for row in self._ask("curves", (run,), until):
+            try:
+                return {
+                    str(name): [float(point) for point in points] for name, points in json.loads(row["points"]).items()
+                }
+            except outbox.DAMAGED:
+                pass
+        return {}
 
     def _ask(self, question: str, parameters: Sequence[Any], until: float) -> List[Dict[str, Any]]:
         left = max(0.05, until - time.monotonic())
@@ -256,6 +272,7 @@ def _entry(rows: Sequence[Dict[str, Any]]) -> Entry:
         metrics=json.loads(first["metrics"]),
         is_muted=bool(rules.get("muted")),
         here=tuple(rules.get("here") or ()),
+        metric=rules.get("metric") or "",
         deliveries=tuple(deliveries),
     )
 
@@ -320,10 +337,10 @@ def nothing(query: Query) -> str:
 def detail(entry: Entry, said: Sequence[Entry]) -> Card:
     """One run, with all that was `said` of it."""
     texts = {
-        "en": ("run", "started", "ended", "took", "metrics", "error", "notebook", "said"),
-        "ko": ("ID", "시작", "끝", "걸린 시간", "지표", "오류", "노트북", "알림"),
+        "en": ("run", "started", "ended", "took", "metrics", "curves", "error", "notebook", "said"),
+        "ko": ("ID", "시작", "끝", "걸린 시간", "지표", "곡선", "오류", "노트북", "알림"),
     }
-    run, started, ended, took, metrics, error, notebook, knocks = texts[current()]
+    run, started, ended, took, metrics, curves, error, notebook, knocks = texts[current()]
     pairs = [
         (ICONS[entry.outcome], f"{entry.name} {outcome(entry.outcome, current())}"),
         (run, entry.run),
@@ -331,6 +348,7 @@ def detail(entry: Entry, said: Sequence[Entry]) -> Card:
         (ended, "" if entry.goes_on else _when(entry.ended_at, exactly=True)),
         (took, say_duration(entry.duration_s) + _against_usual(entry)),
         (metrics, _metrics(entry.metrics)),
+        (curves, "\n".join(_curve(name, points, WIDTH) for name, points in entry.curves.items())),
         (error, entry.error_type or ""),
         (notebook, entry.notebook or ""),
         (knocks, "\n".join(_told(each) for each in said)),
@@ -381,7 +399,20 @@ def _against_usual(entry: Entry) -> str:
 
 
 def _what(entry: Entry) -> str:
-    return " · ".join(text for text in (entry.error_type or "", _metrics(entry.metrics)) if text)
+    name = chosen(entry.curves, entry.metric)
+    curve = _curve(name, entry.curves[name], WIDTH // 2) if name else ""
+    return " · ".join(text for text in (entry.error_type or "", _metrics(entry.metrics), curve) if text)
+
+
+def _curve(name: str, points: Sequence[float], width: int) -> str:
+    """How a metric went, and its best value."""
+    shown = f"{best(points, name):.4g}"
+    return pick(
+        {
+            "en": f"{name} {sparkline(points, width)} best {shown}",
+            "ko": f"{name} {sparkline(points, width)} 최고 {shown}",
+        }
+    )
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:

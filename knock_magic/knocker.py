@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, mute, outbox, private_file, rules, runs, verdict
+from knock_magic import folders, language, mute, outbox, private_file, rules, runs
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
@@ -264,6 +264,8 @@ class Knocker:
         elif event.event in rules.ENDINGS:
             earlier, since = self._earlier.pop(event.run, None), time.monotonic() - event.duration_s
             if about.get("metric"):
+                from knock_magic import verdict  # not at load: few ask for it
+
                 facts["verdict"] = verdict.against(event.metrics, about, earlier)
             if self.plots and any(self.channel(name).takes_pictures for name in about["to"]):
                 facts["picture"] = self.plots.since(since)

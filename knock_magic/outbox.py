@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     File = Tuple[int, int]
     Speaker = Callable[[List[Row]], Tuple[int, Row]]
 
-VERSION = 3
+VERSION = 4
 FILE = "outbox.db"
 BUSY_MS = 5000
 POLL_S = 0.01
 MEMORY = ":memory:"
 USUAL_OF = 50  # earlier runs that the usual is made of
+MOST_KNOCKS = 20_000  # in the history: some megabytes
 MOST_EARLIER = 1000  # runs among which the best is looked for
 DIGEST = "digest"  # the grouping of what waited for a new day
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError)  # what comes of reading a row in which bytes are others
@@ -98,6 +99,10 @@ CREATE TABLE IF NOT EXISTS handles (
     live TEXT,
     told_at REAL NOT NULL,
     PRIMARY KEY (run, channel, fingerprint)
+);
+CREATE TABLE IF NOT EXISTS curves (
+    run TEXT PRIMARY KEY,
+    points TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS pauses (
     fingerprint TEXT PRIMARY KEY,
@@ -232,6 +237,11 @@ class Outbox:
                     for address in addresses
                 ],
             )
+            if event.get("curves"):
+                self._db.execute(
+                    "INSERT OR REPLACE INTO curves (run, points) VALUES (?,?)",
+                    (event["run"], json.dumps(event["curves"])),
+                )
             if noise.is_live(grouping) or event["event"] in ENDINGS:
                 for address in addresses:
                     self._overtake(event["run"], event["id"], address, now)
@@ -547,6 +557,7 @@ class Outbox:
         for row in other._readable(f"SELECT knock, channel, owner FROM deliveries WHERE {_WAITS}"):
             if whose(row["owner"]):
                 self._take_row(other, "knocks", "id = ?", (row["knock"],))
+                self._take_row(other, "curves", "run = (SELECT run FROM knocks WHERE id = ?)", (row["knock"],))
                 self._take_row(other, "deliveries", "knock = ? AND channel = ?", (row["knock"], row["channel"]))
         for row in other._readable("SELECT run, owner FROM open_runs"):
             if whose(row["owner"]):
@@ -658,13 +669,18 @@ class Outbox:
         """Why each address that was put aside was; by fingerprint."""
         return {row["fingerprint"]: row["reason"] for row in self._db.execute("SELECT fingerprint, reason FROM aside")}
 
-    def forget_before(self, moment: float) -> None:
-        """Drop the history before `moment`; what still waits stays."""
+    def forget_before(self, moment: float, most: int = MOST_KNOCKS) -> None:
+        """Drop the history before `moment`, and what is older than the last `most` knocks; what still waits stays."""
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
+            eldest = self._db.execute(
+                "SELECT happened_at FROM knocks ORDER BY happened_at DESC LIMIT 1 OFFSET ?", (most - 1,)
+            ).fetchone()
+            before = max(moment, eldest["happened_at"]) if eldest else moment
             old = f"SELECT id FROM knocks WHERE happened_at < ? AND id NOT IN (SELECT knock FROM deliveries WHERE {_WAITS})"
-            self._db.execute(f"DELETE FROM deliveries WHERE knock IN ({old})", (moment,))
-            self._db.execute(f"DELETE FROM knocks WHERE id IN ({old})", (moment,))
+            self._db.execute(f"DELETE FROM deliveries WHERE knock IN ({old})", (before,))
+            self._db.execute(f"DELETE FROM knocks WHERE id IN ({old})", (before,))
+            self._db.execute("DELETE FROM curves WHERE run NOT IN (SELECT run FROM knocks)")
             self._db.execute("DELETE FROM pauses WHERE until < ?", (moment,))
 
     def forget_handles_before(self, moment: float) -> None:
@@ -820,6 +836,7 @@ QUESTIONS = {
         "DESC",
     ),
     "run": _WITH_DELIVERIES.format(f"SELECT {_KNOCK} FROM knocks WHERE run = ?", "ASC"),
+    "curves": "SELECT points FROM curves WHERE run = ?",
     "usual": "SELECT happened_at, duration_s FROM knocks WHERE event = 'finished' AND name = ? "
     "ORDER BY happened_at DESC LIMIT ?",
     "open": "SELECT run, kernel, seen_at, line FROM open_runs",

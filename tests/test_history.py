@@ -55,6 +55,7 @@ def put(outbox: Outbox) -> Put:
         to: Optional[List[str]] = None,
         error: Optional[str] = None,
         metrics: Optional[Dict[str, Any]] = None,
+        curves: Optional[Dict[str, List[float]]] = None,
         run: str = "",
         owner: str = ME,
         **rules: Any,
@@ -69,6 +70,7 @@ def put(outbox: Outbox) -> Put:
             "duration_s": took,
             "error": {"type": error} if error else None,
             "metrics": metrics or {},
+            "curves": curves or {},
             "notebook": "train.ipynb",
         }
         outbox.put(data, {"lang": "en", **rules}, [(each, "f" * 64) for each in to or []], owner, ended)
@@ -96,6 +98,67 @@ def ask(home: Home, folder: Path) -> Ask:
 
 def entries(folder: Path, **query: Any) -> List[history.Entry]:
     return history.History([str(folder / "outbox.db")]).entries(Query(**query))
+
+
+# Curves.
+
+CURVES = {"train_loss": [3.0, 2.2, 1.0, 1.5], "val_acc": [0.1, 0.5, 0.9, 0.8]}
+
+
+def test_a_run_shows_how_its_metric_went(put: Put, ask: Ask) -> None:
+    put("resnet", metrics={"val_acc": 0.8}, curves=CURVES)
+    put("vgg", metrics={"val_acc": 0.7}, curves=CURVES, metric="train_loss")
+
+    listed = ask(COLUMNS="200").stdout
+
+    assert "val_acc 0.8 · val_acc ▁▅█▇ best 0.9" in listed
+    assert "train_loss █▅▁▃ best 1" in listed
+
+
+def test_a_runs_detail_has_all_its_curves(put: Put, ask: Ask) -> None:
+    run = str(uuid.uuid4())
+    put("resnet", run=run, metrics={"val_acc": 0.8}, curves=CURVES)
+
+    shown = ask("--run", run[:8], KNOCK_LANG="ko").stdout
+
+    assert "train_loss █▅▁▃ 최고 1" in shown
+    assert "val_acc ▁▅█▇ 최고 0.9" in shown
+    assert json.loads(ask("--json").stdout)[0]["curves"] == CURVES
+
+
+def test_a_later_curve_takes_the_place_of_the_earlier(put: Put, folder: Path) -> None:
+    run = str(uuid.uuid4())
+    put("resnet", "progress", run=run, curves={"loss": [3.0, 2.0]})
+    put("resnet", run=run, curves={"loss": [3.0, 2.0, 1.0]})
+
+    (entry,) = entries(folder)
+    assert entry.curves == {"loss": [3.0, 2.0, 1.0]}
+
+
+def test_the_history_is_kept_small(put: Put, outbox: Outbox, folder: Path) -> None:
+    for number in range(10):
+        put(f"run {number}", ago=100 - number, to=["slack"] if number == 0 else [], curves=CURVES)
+
+    outbox.forget_before(NOW - HOUR, most=3)
+
+    assert [entry.name for entry in entries(folder)] == ["run 9", "run 8", "run 7", "run 0"], "what waits stays"
+    assert outbox._db.execute("SELECT count(*) FROM curves").fetchone()[0] == 4
+
+
+def test_an_outbox_from_before_there_were_curves_is_read(put: Put, outbox: Outbox, folder: Path) -> None:
+    put("resnet", metrics={"acc": 1})
+    outbox._db.execute("DROP TABLE curves")
+
+    (entry,) = entries(folder)
+    assert (entry.metrics, entry.curves) == ({"acc": 1}, {})
+
+
+@pytest.mark.parametrize("points", ["", "[]", '{"loss": 3}', '{"loss": ["x"]}', "{"])
+def test_a_damaged_curve_is_none(points: str, put: Put, outbox: Outbox, folder: Path) -> None:
+    put("resnet", curves=CURVES)
+    outbox._db.execute("UPDATE curves SET points = ?", (points,))
+
+    assert entries(folder)[0].curves == {}
 
 
 # What is remembered.
