@@ -125,17 +125,18 @@ def run(knocker: Knocker, person: Terminal, words: Sequence[str]) -> bool:
     """
     if [word for word in words if not word.startswith("-")] != [Kakao.key]:
         raise _what(words)
+    kakao = _Kakao(knocker, person, FRIENDS in words)
     try:
-        is_in = _Kakao(knocker, person, FRIENDS in words).run()
+        is_in = kakao.run()
     except KeyboardInterrupt:
-        person.say(
-            pick(
-                {
-                    "en": "\nThe login was cancelled; nothing was changed.",
-                    "ko": "\n로그인을 취소했어요. 바뀐 것은 없어요.",
-                }
-            )
-        )
+        texts = {
+            True: {"en": "Stopped; the login itself is kept.", "ko": "멈췄어요. 로그인은 되어 있어요."},
+            False: {
+                "en": "The login was cancelled; nothing was changed.",
+                "ko": "로그인을 취소했어요. 바뀐 것은 없어요.",
+            },
+        }
+        person.say("\n" + pick(texts[kakao.is_kept]))
         return False
     finally:
         if knocker.cells:
@@ -165,6 +166,7 @@ class _Kakao:
     def __init__(self, knocker: Knocker, person: Terminal, friends: bool) -> None:
         self._person = person
         self._with_friends = friends
+        self.is_kept = False
         self._login = KakaoLogin(knocker, friends=friends)
         self._app: Kakao = Kakao(**knocker.channel(Kakao.key).values())
 
@@ -178,6 +180,7 @@ class _Kakao:
             typed.update({name: self._ask_for(name) for name in names})
             try:
                 self._person.say(str(self._once(typed)))
+                self.is_kept = True
                 if self._with_friends:
                     self._choose_friends()
                 return True

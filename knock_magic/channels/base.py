@@ -262,7 +262,7 @@ class HttpChannel(Channel):
                 response = session.request(
                     method,
                     url,
-                    data=sending,
+                    data=sending if body else None,  # an empty one would go in chunks, as if its length were not known
                     headers=all_headers,
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
                     allow_redirects=False,  # a redirect would carry the headers, and their secrets, to another host

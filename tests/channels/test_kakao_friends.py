@@ -137,3 +137,10 @@ def test_what_is_no_uuid_is_refused_where_it_is_typed(wrong: List[str]) -> None:
         Kakao().put("friends", wrong)
 
     assert "--friends" in caught.value.texts["en"]
+
+
+def test_the_friends_there_are_can_be_listed(service: Service) -> None:
+    found = channel([]).list_friends()
+
+    assert list(found) == ALL
+    assert found[ALL[0]] == "친구 1"

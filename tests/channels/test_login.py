@@ -197,6 +197,19 @@ def test_an_interrupt_ends_it_cleanly(person: Callable[..., Person], service: Se
     assert someone.kernel.run("1 + 1").value == "2"
 
 
+def test_who_stops_while_choosing_friends_is_logged_in(
+    person: Callable[..., Person], service: Service, home: Home
+) -> None:
+    set_up(home)
+    someone = person("--friends")
+    someone.answer(service.agree(someone.sees_address()))
+    assert "Numbers" in someone.is_asked()
+
+    someone.kernel.interrupt()
+
+    assert "the login itself is kept" in someone.sees_end()
+
+
 def test_it_does_not_hold_the_kernel_for_ever(person: Callable[..., Person], service: Service, home: Home) -> None:
     set_up(home)
     someone = person()
