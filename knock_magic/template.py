@@ -71,7 +71,7 @@ class Message:
     body: str
     lang: str
     late_s: float = 0.0
-    after: Optional[str] = None  # the handle of this run's earlier message there, for services that have threads
+    after: Optional[str] = None  # the handle of this run's first message there, for services that have threads
 
     @property
     def text(self) -> str:

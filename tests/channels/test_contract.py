@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
-from knock_magic import channels, fitting
+from knock_magic import channels, delivery, fitting
 from knock_magic.channels import base, email as email_channel
 from knock_magic.errors import DeliveryError
 from knock_magic.event import ErrorInfo, Event, Picture
@@ -406,14 +406,22 @@ def test_a_later_message_goes_below_the_first(stage: Stage) -> None:
     assert stage.contract.below(stage.arrived[-1])
 
 
-@over_http
+@pytest.mark.parametrize("name", sorted({*named("http"), *named("smtp")}))
 def test_a_picture_goes_along_with_its_words(stage: Stage) -> None:
+    """From the courier's job on."""
     if not stage.channel.takes_pictures:
         pytest.skip("this channel takes no pictures")
+    told = json.loads(json.dumps(with_picture().event.to_json()))
+    job = {"knock": told["id"], "channel": stage.channel.key, "settings": stage.channel.values(), "event": told}
 
-    arrived = stage.send(with_picture())
+    result = delivery.send({**job, "lang": "ko", "late_s": 0.0})
 
-    assert any(PNG in request.body for request in stage.internet.requests)
+    assert result["ok"], result
+    arrived = stage.arrived[-1]
+    if stage.mails:
+        assert PNG in [part.get_content() for part in arrived.message.walk() if part.get_content_maintype() == "image"]
+    else:
+        assert any(PNG in request.body for request in stage.internet.requests)
     assert "손실 곡선" in "".join(stage.contract.read(arrived))
 
 

@@ -238,6 +238,18 @@ def test_a_name_with_signs_stands_in_plain_text(internet: Internet, name: str) -
     assert {element["type"] for element in elements(internet.requests[0]) if "0.5" in element["text"]} == {"plain_text"}
 
 
+def test_a_metric_that_has_changed_stands_out_like_any_other(internet: Internet) -> None:
+    internet.answering = Service()
+
+    bot().send(message("progress", metrics={"loss": 0.2, "<b>": 0.2}, before={"loss": 0.25, "<b>": 0.25}))
+
+    (table,) = [block for block in internet.requests[0].json["blocks"] if "fields" in block]
+    assert [(field["type"], field["text"]) for field in table["fields"]] == [
+        ("mrkdwn", "loss\n*0.2 ▼0.05*"),
+        ("plain_text", "&lt;b&gt;\n0.2 ▼0.05"),
+    ]
+
+
 # The two ways in.
 
 
