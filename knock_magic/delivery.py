@@ -171,10 +171,23 @@ def send(item: Mapping[str, Any]) -> Result:
             revoked=False,
         )
     except Exception as error:
-        # A fault in a channel of ours or someone's own: its text may show a secret, its type can't.
-        reason = one_line(f"{item['channel']}: {type(error).__name__} in its send()", 200)
+        reason = one_line(language.pick(_fault(item["channel"], error), item["lang"]), 200)
         result.update(ok=False, reason=reason, permanent=False, retry_after=None, maybe_sent=True, revoked=False)
     return result
+
+
+def _fault(channel: str, error: Exception) -> Dict[str, str]:
+    """Where a channel, ours or someone's own, went wrong: the text of `error` may show a secret, its type can't."""
+    import traceback
+
+    kind = type(error).__name__
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    file, line = (os.path.basename(own[-1].filename), own[-1].lineno) if own else ("", 0)
+    return {
+        "en": f"{channel}: {kind} in its send()" + (f" ({file}, line {line})" if own else ""),
+        "ko": f"{channel}: 알림을 보내다가 {kind} 오류가 났어요" + (f"({file} {line}번째 줄)" if own else ""),
+    }
 
 
 def _curves(event: Event) -> Optional[Picture]:

@@ -81,7 +81,7 @@ class Files:
         try:
             exec(compile(source, path, "exec"), module.__dict__)
         except (Exception, SystemExit) as error:
-            raise unusable(folders.shown(path), _said(error, path)) from None
+            raise unusable(folders.shown(path), *_said(error, path)) from None
         return chosen(name, module, folders.shown(path))
 
 
@@ -103,7 +103,7 @@ class Packages:
         try:
             loaded = point.load()
         except (Exception, SystemExit) as error:
-            raise unusable(where, _said(error, "")) from None
+            raise unusable(where, *_said(error, "")) from None
         return chosen(name, loaded, where)
 
 
@@ -149,13 +149,13 @@ def _in_each_language(texts: Any, default: str) -> Mapping[str, str]:
 
 def unusable(where: str, en: str, ko: str = "") -> SettingsError:
     """The error for the channel `where` that can't be used, and why."""
-    return SettingsError(f"{where} can't be used as a channel: {en}.", f"{where} 채널은 쓸 수 없어요: {ko or en}.")
+    return SettingsError(f"{where} can't be used as a channel: {en}.", f"{where}: 채널로 쓸 수 없어요. {ko or en}.")
 
 
-def _said(error: BaseException, path: str) -> str:
-    """What `error` says, and on which line of the file at `path`."""
+def _said(error: BaseException, path: str) -> Tuple[str, str]:
+    """What `error` says, and on which line of the file at `path`, in English and in Korean."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-    where = f"line {line}: " if line else ""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return where + one_line(Redactor(os.environ).text(f"{type(error).__name__}: {text}"), 200).rstrip(".")
+    said = one_line(Redactor(os.environ).text(f"{type(error).__name__}: {text}"), 200).rstrip(".")
+    return (f"line {line}: {said}", f"{line}번째 줄: {said}") if line else (said, said)

@@ -12,8 +12,9 @@ import pytest
 from conftest import Home, Kernel
 from phone import Phone
 
-from knock_magic import channels, status
+from knock_magic import channels, delivery, status
 from knock_magic.errors import SettingsError
+from knock_magic.event import Event
 from knock_magic.knocker import Knocker
 from knock_magic.settings import Sources
 
@@ -171,7 +172,7 @@ def test_what_can_t_be_used_says_where_and_why(folder: Path, source: str, said: 
 
     assert texts["en"].startswith(f"{path} can't be used as a channel: ")
     assert said in texts["en"]
-    assert texts["ko"].startswith(f"{path} 채널은 쓸 수 없어요: ")
+    assert texts["ko"].startswith(f"{path}: 채널로 쓸 수 없어요. ")
 
 
 def test_our_own_names_win(folder: Path) -> None:
@@ -244,6 +245,20 @@ def test_nobody_looks_at_packages_for_the_sake_of_our_own(folder: Path, monkeypa
     knocker = Knocker(Sources(environ))
 
     assert knocker.in_use() == ("slack",)
+
+
+def test_a_fault_in_send_is_told_by_its_kind_and_place_and_not_by_its_text(folder: Path) -> None:
+    put(
+        folder,
+        MINE + "\n    def send(self, message):\n        helped()\n\ndef helped():\n    raise KeyError('canary')\n",
+    )
+    event = Event("test", "", 0.0).to_json()
+    item = {"knock": "k", "channel": "mine", "settings": {}, "event": event, "late_s": 0.0}
+
+    said = {lang: delivery.send({**item, "lang": lang, "after": None, "live": None})["reason"] for lang in ("en", "ko")}
+
+    assert said["en"] == "mine: KeyError in its send() (mine.py, line 16)"
+    assert said["ko"] == "mine: 알림을 보내다가 KeyError 오류가 났어요(mine.py 16번째 줄)"
 
 
 # In the kernel and in the process that delivers, also after the kernel's death.
