@@ -20,7 +20,7 @@ from knock_magic.cleaning import one_line
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import Event, Picture
 from knock_magic.rules import ENDINGS
-from knock_magic.template import STANDARD, Message, render
+from knock_magic.template import STANDARD, Message, render, uses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Result = Dict[str, Any]
 
+MOST_GPUS = 8  # more lines than that nobody reads on a phone
 BUDGET_S = 20.0  # nothing new is begun after this; with the longest time-outs it then ends before its deadline
 
 
@@ -148,6 +149,8 @@ def send(item: Mapping[str, Any]) -> Result:
         event, template = Event.from_json(item["event"]), item.get("template") or STANDARD
         if channel.takes_pictures and event.may_draw and event.picture is None and event.event in ENDINGS:
             event = dataclasses.replace(event, picture=_curves(event))
+        if not item["late_s"] and uses(template, event.event, "gpu"):
+            event = dataclasses.replace(event, gpu=_gpus(event))
         if channel.sends_once or (item.get("live") and channel.edits):
             event = dataclasses.replace(event, maybe_sent=False)  # trying again makes no second message
         result.update(_deliver(channel, render(event, template, lang=item["lang"], late_s=item["late_s"]), item))
@@ -194,6 +197,19 @@ def _curves(event: Event) -> Optional[Picture]:
     from knock_magic import drawing  # brings matplotlib along
 
     return drawing.of(event)
+
+
+def _gpus(event: Event) -> Optional[str]:
+    """The GPUs of this machine, if it happened here. They are asked once for all that is sent now."""
+    from knock_magic import gpus, runs
+
+    with _asking:
+        if not _seen:
+            _seen.append(gpus.seen() or [])
+    return "\n".join(map(str, _seen[0][:MOST_GPUS])) or None if event.host == runs.host() else None
+
+
+_asking, _seen = threading.Lock(), []  # type: ignore[var-annotated]
 
 
 def _deliver(channel: Channel, message: Message, item: Mapping[str, Any]) -> Result:

@@ -82,6 +82,8 @@ class Event:
     verdict: Optional[Mapping[str, Any]] = None  # what its metric is compared with, as `verdict` says it
     usual_s: Optional[float] = None  # how long earlier runs of its name took
     usual_of: int = 0  # how many these were
+    peak_bytes: Optional[int] = None  # the most memory (RAM) its process has held, where that was during the run
+    gpu: Optional[str] = None  # each GPU of its machine in a line, as it was when this was sent
     slept_s: float = 0.0  # seconds the machine was suspended meanwhile; not in `duration_s`
     maybe_sent: bool = False  # an earlier try may have arrived
 

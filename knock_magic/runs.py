@@ -7,6 +7,7 @@ import functools
 import getpass
 import os
 import platform
+import sys
 import threading
 import time
 import uuid
@@ -64,6 +65,7 @@ class Run:
         # The end is told by the loop's thread, and what is seen of it on the way by another one.
         self._telling = threading.RLock()
         self._suspended_before = suspended_s()
+        self.measure(peak_bytes)
 
     @property
     def started_at(self) -> float:
@@ -73,6 +75,10 @@ class Run:
     def start(self) -> None:
         """Say that it begins."""
         self._tell(self._first)
+
+    def measure(self, peak: Callable[[], int]) -> None:
+        """Take the most memory that was held so far from `peak`, which also counts what was before this run."""
+        self._peak, self._peak_before = peak, peak()
 
     def is_quiet_for(self, seconds: float) -> bool:
         """Whether nothing was said of it for `seconds`."""
@@ -145,7 +151,7 @@ class Run:
             if event == "progress":
                 self._told = {name: value for name, value in metrics.items() if not isinstance(value, str)}
             duration = self._clock() - self.started_mono
-            slept = suspended_s() - self._suspended_before
+            slept, peak = suspended_s() - self._suspended_before, self._peak()
             facts: Dict[str, Any] = {
                 "id": str(uuid.uuid4()),
                 "event": event,
@@ -159,6 +165,8 @@ class Run:
                 "before": before,
                 "note": note,
                 "still_s": still_s,
+                # One that is no higher than before may be of another piece of work.
+                "peak_bytes": peak if peak > self._peak_before else None,
                 **more,
             }
             self._tell(dataclasses.replace(self._first, **facts))
@@ -202,3 +210,18 @@ def suspended_s() -> float:
         return 0.0
     slept = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
     return round(slept, 1)
+
+
+def peak_bytes(*, of_children: bool = False) -> int:
+    """The most memory that this process, or the largest that it has waited for, ever held; 0 where nobody tells."""
+    try:
+        import resource  # there is none on Windows
+    except ImportError:
+        return 0
+    used = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF)
+    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # getrusage(2): kilobytes, on macOS bytes
+
+
+def peak_bytes_of_children() -> int:
+    """The same of the largest process that this one has waited for."""
+    return peak_bytes(of_children=True)

@@ -17,7 +17,7 @@ from knock_magic.knocker import Knocker, say_on_stderr
 from knock_magic.language import pick
 from knock_magic.names import name_of
 from knock_magic.options import Options, from_words
-from knock_magic.runs import Run
+from knock_magic.runs import Run, peak_bytes_of_children
 
 EXIT_CODE = "exit_code"  # the metric that a command's exit code is shown as
 KILLED = "killed"  # the note of what died, and its kernel did not
@@ -73,7 +73,9 @@ def _begin(
     if door is None or door.settings.disable:
         return None
     name, rules = asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0)
-    return begun(door, name, rules, here=False, heard=heard)
+    run = begun(door, name, rules, here=False, heard=heard)
+    run.measure(peak_bytes_of_children)
+    return run
 
 
 def _not_started(name: str, error: OSError) -> Ending:

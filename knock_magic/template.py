@@ -31,7 +31,20 @@ STANDARD = "standard"
 WITH_SOURCE = "detailed"  # only this one shows lines of the program
 NAMES = (
     *("icon", "name", "outcome", "duration", "started", "ended", "host", "user", "notebook"),
-    *("error", "error_type", "error_message", "metrics", "progress", "eta", "eta_at", "late", "tail", "hint"),
+    *(
+        "error",
+        "error_type",
+        "error_message",
+        "metrics",
+        "progress",
+        "eta",
+        "eta_at",
+        "late",
+        "tail",
+        "hint",
+        "gpu",
+        "memory",
+    ),
 )
 
 # What stands for an outcome in a person's own template; `DEFAULT` for all that have no text of their own.
@@ -60,6 +73,7 @@ DAY = len("2026-11-30")
 FRAMES = 3  # the innermost ones; all are in `detailed`
 BETWEEN = " · "
 HINT = "💡"
+GIB = 1024**3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +112,14 @@ def render(event: Event, template: Choice = STANDARD, *, lang: str = "", late_s:
     text = clean(text.strip("\n"), LONGEST_TEXT - len(below) - 1)  # the text is cut, and not what is always told
     title, _, body = f"{text}\n{below}".strip("\n").partition("\n")
     return Message(event=event, title=title, body=body, lang=lang, late_s=late_s)
+
+
+def uses(template: Choice, event: str, name: str) -> bool:
+    """Whether `template` says `name` of such an event."""
+    own = _own(template, event)
+    return name in _names(
+        own or BODIES["en"][template if isinstance(template, str) and template in BUILT_IN else STANDARD]
+    )
 
 
 def called(template: Choice) -> str:
@@ -208,6 +230,8 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "started": _clock_time(event.started_at) if is_run else "",
         "ended": _clock_time(event.ended_at) if is_run and event.ended_at else "",
         "host": event.host,
+        "gpu": event.gpu or "",
+        "memory": f"{event.peak_bytes / GIB:.1f} GiB" if event.peak_bytes else "",
         "user": event.user,
         "notebook": event.notebook or "",
         "metrics": _metrics(event, lang, template),

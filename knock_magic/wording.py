@@ -132,13 +132,13 @@ BODIES: Words = {
         "short": " · $metrics · $progress · about $eta left · $error",
         "standard": "\n$progress\nabout $eta left (around $eta_at)\n$metrics\n$error\n$hint",
         "detailed": "\n$progress\nabout $eta left (around $eta_at)\n$metrics\n$error\n$hint\n$tail\n"
-        "Started $started · ended $ended\nNotebook $notebook\nHost $host · user $user",
+        "Started $started · ended $ended\nNotebook $notebook\nHost $host · user $user · at most $memory of RAM\n$gpu",
     },
     "ko": {
         "short": " · $metrics · $progress · 약 $eta 남음 · $error",
         "standard": "\n$progress\n약 $eta 남음 ($eta_at쯤)\n$metrics\n$error\n$hint",
         "detailed": "\n$progress\n약 $eta 남음 ($eta_at쯤)\n$metrics\n$error\n$hint\n$tail\n"
-        "시작 $started · 끝 $ended\n노트북 $notebook\n서버 $host · 사용자 $user",
+        "시작 $started · 끝 $ended\n노트북 $notebook\n서버 $host · 사용자 $user · RAM 최대 $memory\n$gpu",
     },
 }
 

@@ -35,6 +35,7 @@ FLOORS = (
         "curves",
     ),
     (
+        "gpus",
         "suspects",
         "redaction",
         "guard",
