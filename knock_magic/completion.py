@@ -60,7 +60,7 @@ class Completion:
         known: Dict[str, Tuple[Callable[[], Sequence[str]], List[str]]] = {
             "use": (names, ["--save"]),
             "test": (names, []),
-            "setup": (names, []),
+            "setup": (names, ["--text"]),
             "login": (lambda: ["kakao"], ["--friends", "--no-browser"]),
             "auto": (lambda: ["off", "60s", "5m"], ["--save"]),
             "template": (self._knocker.configuration.template_names, ["--to", "--save"]),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 MAGIC = "knock"
+IN_TEXT = "--text"
 
 
 @magics_class
@@ -83,13 +84,34 @@ class KnockMagics(Magics):
         self._show(status.card(self._knocker))
 
     def _setup(self, line: str) -> None:
-        if line:
-            self._knocker.channel(line)  # raises where there is none of that name
+        words = [word for word in line.split() if word != IN_TEXT]
+        if len(words) > 1 or any(word.startswith("-") for word in words):
+            raise UsageError(
+                f"%knock setup takes one channel, and {IN_TEXT}; got {line[:40]!r}.",
+                f"%knock setup 뒤에는 채널 하나와 {IN_TEXT}만 쓸 수 있어요. 받은 값: {line[:40]!r}",
+            )
+        name = words[0] if words else ""
+        if name:
+            self._knocker.channel(name)  # raises where there is none of that name
+        kernel = getattr(self.shell, "kernel", None)
+        # Where nobody can be asked (nbconvert, papermill), nobody can click either.
+        if kernel is None or IN_TEXT in line.split() or not getattr(kernel, "_allow_stdin", True):
+            self._ask(name)
+            return
         from knock_magic.panel import Panel  # brings ipywidgets along, which only this command needs
 
         assert self.shell is not None
-        shown = Panel(self._knocker, self.shell, line).widget
-        self.shell.display_pub.publish(_as_view(shown))
+        self.shell.display_pub.publish(_as_view(Panel(self._knocker, self.shell, name).widget))
+
+    def _ask(self, name: str) -> None:
+        """The panel's questions, in text."""
+        from knock_magic import login, questions
+
+        assert self.shell is not None
+        folder = self.shell.profile_dir.startup_dir if self.shell.profile_dir else ""
+        is_kernel = hasattr(self.shell, "kernel")
+        kakao = login.Notebook(self.shell) if is_kernel else login.Terminal(opens_browser=True)
+        questions.run(self._knocker, questions.Person(), name, folder, kakao)
 
     def _use(self, line: str) -> None:
         line, to_file, _ = flags(line)
@@ -210,7 +232,7 @@ HELP = f"""Knock when a cell has ended, or do one of the commands.
 {options.usage("en")}
 
     %knock                          status: channels, threshold, what is waiting
-    %knock setup [CHANNEL]          choose channels, message and times in a panel
+    %knock setup [CHANNEL] [--text] choose channels, message and times in a panel, or by questions in text
     %knock use CHANNEL...           knock on these channels from here on
     %knock auto 60|off              knock for every cell that ran at least 60 s, or only when asked
     %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it

@@ -104,6 +104,14 @@ class Home:
                 end(pid)
 
 
+def end_of(knocker: Any) -> None:
+    """Close a knocker of this very process, and wait for the end of its courier."""
+    courier = knocker.sidecar._courier
+    knocker.close()
+    if courier is not None:
+        courier.wait()
+
+
 def _parent(pid: int) -> int:
     try:
         return int(Path("/proc", str(pid), "stat").read_text(errors="replace").rpartition(")")[2].split()[1])

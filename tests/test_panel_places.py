@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from conftest import Home
+from conftest import Home, end_of
 
 # The modules that behave as Colab's and Kaggle's do, plugged in for a test.
 from test_settings_secrets import URL, NotebookAccessError, Place, colab, kaggle  # noqa: F401
@@ -26,7 +26,7 @@ def knocker(tmp_path: Path) -> Iterator[Knocker]:
     language.use("en")
     found = Knocker(Sources(env), say=lambda _: None)
     yield found
-    found.close()
+    end_of(found)
     language.use(None)
 
 
@@ -97,7 +97,7 @@ def test_a_mounted_drive_keeps_the_settings_for_the_next_runtime(
     later = Knocker(Sources({**os.environ, "KNOCK_HOME": ""}), say=lambda _: None)
     assert later.channel("webhook").url == URL
     assert later.configuration.is_on_drive
-    later.close()
+    end_of(later)
 
 
 def test_secrets_read_in_the_panel_show_in_the_form(colab: Place, knocker: Knocker) -> None:  # noqa: F811

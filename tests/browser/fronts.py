@@ -177,12 +177,13 @@ class Sheet:
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(f"{front.url}/{self._kind.page}/{path.name}?token={front.token}")
-        self.page.wait_for_selector(self._kind.cell)
-        self._wait_for_kernel()
+        self.ready()
         if self._kind.name == "lab" and self.page.viewport_size["width"] < 1000:
             self.page.keyboard.press("Control+b")  # the list of files would take half of the window
 
-    def _wait_for_kernel(self) -> None:
+    def ready(self) -> None:
+        """Wait for the page and its kernel."""
+        self.page.wait_for_selector(self._kind.cell)
         if self._kind.is_classic:
             self.page.wait_for_function(
                 "window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
@@ -236,7 +237,7 @@ class Sheet:
             self.page.locator("#widgets_menu, a:has-text('Widgets')").first.click()
             self.page.get_by_text("Save Notebook Widget State", exact=True).click()
         else:
-            self.page.keyboard.press("Control+s")
+            self.page.locator('.jp-NotebookPanel-toolbar [data-jp-item-name="save"]').first.click()
         poll(lambda: self.path.stat().st_mtime_ns != before, "the notebook to be saved")
         return dict(poll(self._saved, "the notebook to be saved whole"))
 

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 import ipywidgets
 import pytest
-from conftest import poll
+from conftest import end_of, poll
 
 from knock_magic import language
 from knock_magic.knocker import Knocker
@@ -32,7 +32,7 @@ def one(service: Service) -> Iterator[OneChannel]:
     language.use("en")
     yield OneChannel(knocker, "kakao", lambda: None, lambda: None)
     language.use(None)
-    knocker.close()
+    end_of(knocker)
 
 
 def paste(one: OneChannel, text: str) -> str:
