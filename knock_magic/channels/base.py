@@ -170,6 +170,11 @@ def _inert(text: str, signs: str) -> str:
     return re.sub(rf"(?<=[{re.escape(signs)}])(?=\S)|(?<=:/)(?=/)|(?<=\.)(?=[^\W\d_])", _ZERO_WIDTH_SPACE, text)
 
 
+def keep_indents(text: str) -> str:
+    """`text` with spaces that HTML does not fold, where a line begins with some."""
+    return re.sub("^ +", lambda spaces: "\u00a0" * len(spaces[0]), text, flags=re.MULTILINE)
+
+
 def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str:
     """The text of `message` in at most `limit` by `measure`: headline, the error and how late it is stay."""
     if limit is None:

@@ -49,6 +49,7 @@ TROUBLES: Tuple[Tuple[Tuple[int, ...], bool, str, str], ...] = (
 
 # Each is written with a backslash before it, which Discord takes before any sign.
 _MARKUP = re.compile(r"([\\*_~`|<>\[\]()#+-])")
+_LIST = re.compile(r"^(\s*\d+)(?=\.\s)", re.MULTILINE)  # 1. in front of a line; `measure` allows for each dot
 
 
 class ThreadId(Unicode):
@@ -108,7 +109,8 @@ class Discord(HttpChannel):
 
     def escape(self, text: str) -> str:
         """`text` without what Discord reads as Markdown or a mention."""
-        return _MARKUP.sub(r"\\\1", super().escape(text))
+        escaped: str = _MARKUP.sub(r"\\\1", super().escape(text))
+        return _LIST.sub(r"\1\\", escaped)
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; the handle is the message's ID."""

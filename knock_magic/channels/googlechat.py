@@ -7,7 +7,7 @@ import html
 from typing import Any, Dict, List
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url
+from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url, keep_indents
 from knock_magic.errors import DeliveryError
 from knock_magic.outline import Facts, outline
 from knock_magic.template import Message
@@ -78,7 +78,7 @@ class GoogleChat(HttpChannel):
                 texts.append("<br>".join(pairs))
             else:
                 text = getattr(part, "whole", "") or part.text
-                texts.append(self.escape(text).replace("\n", "<br>"))
+                texts.append(keep_indents(self.escape(text)).replace("\n", "<br>"))
         widgets = [{"textParagraph": {"text": text}} for text in texts]
         return {
             "cardsV2": [{"cardId": "knock", "card": {"sections": [{"widgets": widgets}]}}],

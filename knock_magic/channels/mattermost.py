@@ -52,10 +52,11 @@ TROUBLES: Tuple[Tuple[str, bool, str, str], ...] = (
 )
 
 # Each is written with a backslash before it (https://docs.mattermost.com/end-user-guide/collaborate/format-messages.html).
-_MARKUP = re.compile(r"([\\`*_{}\[\]#+\-!|>~])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|>~])")
 # What Slack's dialect means by it, which a webhook of Mattermost turns into Markdown even in code
 # (https://developers.mattermost.com/integrate/slash-commands/slack/).
 _SLACK = re.compile(r"<(?=[!@#]|https?:)")
+_LIST = re.compile(r"^(\s*\d+)(?=\.\s)", re.MULTILINE)  # 1. in front of a line; `measure` allows for each dot
 
 
 class HookUrl(Url):
@@ -146,7 +147,8 @@ class Mattermost(HttpChannel):
 
     def escape(self, text: str) -> str:
         """`text` without what Mattermost reads as Markdown or a mention."""
-        return _MARKUP.sub(r"\\\1", super().escape(text))
+        escaped: str = _MARKUP.sub(r"\\\1", super().escape(text))
+        return _LIST.sub(r"\1\\", escaped)
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; as a bot where a token is set, whose handle is the post's ID."""

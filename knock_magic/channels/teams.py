@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 from urllib.parse import urlsplit
 
-from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url
+from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url, keep_indents
 from knock_magic.errors import DeliveryError
 from knock_magic.outline import Code, Facts, outline
 from knock_magic.settings import Explained
@@ -152,7 +152,7 @@ class Teams(HttpChannel):
         return {"type": "RichTextBlock", "spacing": "Small", "inlines": list(runs)}
 
     def _run(self, text: str, **style: Any) -> Dict[str, Any]:
-        return {"type": "TextRun", "text": self.escape(text) or " ", **style}
+        return {"type": "TextRun", "text": keep_indents(self.escape(text)) or " ", **style}
 
     def refusal(self, answer: Answer) -> DeliveryError:
         """The error for what the workflow's server answered, by its code."""

@@ -166,6 +166,12 @@ def test_a_long_headline_is_cut(internet: Internet) -> None:
     assert content.endswith("…**")
 
 
+def test_a_line_that_begins_with_a_number_begins_no_list() -> None:
+    told = render(Event("message", "", 0.0, text="scores\n1. first\n 2. second 3.5"), lang="ko")
+
+    assert "1\\. first\n 2\\. second 3.5" in Discord(webhook_url=HOOK).payload(told)["embeds"][0]["description"]
+
+
 def test_an_edit_goes_to_its_message_in_its_thread(internet: Internet) -> None:
     internet.answering = CONTRACT.answer
 

@@ -70,6 +70,15 @@ def test_a_card_and_the_words_for_a_phone(internet: Internet) -> None:
     assert internet.requests[0].json["fallbackText"] == message().text
 
 
+def test_the_indents_of_lines_are_kept() -> None:
+    told = render(Event("message", "", 0.0, text="for x in y:\n    step(x)"), lang="ko")
+
+    (card,) = GoogleChat(webhook_url=HOOK).payload(told)["cardsV2"]
+
+    shown = card["card"]["sections"][0]["widgets"][-1]["textParagraph"]["text"]
+    assert shown == "\xa0\xa0\xa0\xa0step(x)"
+
+
 def test_the_request_id_is_the_knock_s_and_the_thread_is_the_run_s(internet: Internet) -> None:
     internet.answering = CONTRACT.answer
     first, second = message("started"), message("finished", run="one run")

@@ -125,6 +125,12 @@ def test_a_bot_s_picture_is_uploaded_and_then_shown(internet: Internet) -> None:
     assert handle == POST
 
 
+def test_a_line_that_begins_with_a_number_begins_no_list() -> None:
+    told = render(Event("message", "", 0.0, text="scores\n1. first\n 2. second 3.5"), lang="ko")
+
+    assert "1\\. first\n 2\\. second 3.5" in Mattermost(webhook_url=HOOK).markdown(told)[1][0]["text"]
+
+
 def test_an_edit_is_a_patch_of_its_post(internet: Internet) -> None:
     internet.answering = answer
 

@@ -81,6 +81,15 @@ def test_a_card_with_the_headline_in_the_outcome_s_colour(internet: Internet) ->
     assert internet.requests[0].json["attachments"][0]["contentType"] == "application/vnd.microsoft.card.adaptive"
 
 
+def test_the_indents_of_lines_are_kept(internet: Internet) -> None:
+    """A card is shown as HTML, which folds spaces."""
+    internet.answering = CONTRACT.answer
+
+    Teams(webhook_url=HOOK).send(render(Event("message", "", 0.0, text="for x in y:\n    step(x)"), lang="ko"))
+
+    assert runs(internet.requests[0])[-1]["text"] == "\xa0\xa0\xa0\xa0step(x)"
+
+
 def test_what_a_card_would_replace_stays_as_it_was_typed(internet: Internet) -> None:
     internet.answering = CONTRACT.answer
 
