@@ -1,4 +1,7 @@
-"""`Curves`: how a run's metrics went, thinned to what a small picture can show."""
+"""`Curves`: how a run's metrics went, thinned to what a small picture can show.
+
+They travel as text, written number by number on the way: a cell must not wait at its end until a list is written.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Dict, List, Mapping, Sequence
 
 from knock_magic import verdict
 
-# Few and short: they are written down in the moment in which a cell ends.
 MOST_POINTS = 48
 MOST_CURVES = 4
 BARS = "▁▂▃▄▅▆▇█"
@@ -18,7 +20,7 @@ class Curves:
     """Numbers as they come, a curve for each metric; beyond 48 points every second one goes."""
 
     def __init__(self) -> None:
-        self._points: Dict[str, List[float]] = {}
+        self._points: Dict[str, List[str]] = {}
         self._strides: Dict[str, int] = {}  # of how many numbers one is kept
         self._skipped: Dict[str, int] = {}
 
@@ -31,20 +33,24 @@ class Curves:
         self._skipped[name] = (self._skipped.get(name, -1) + 1) % stride
         if self._skipped[name]:
             return
-        points.append(shortened(value))
+        points.append(f"{value:.5g}")
         if len(points) > MOST_POINTS:
             del points[1::2]
             self._strides[name] = 2 * stride
             self._skipped[name] = 0
 
-    def points(self) -> Dict[str, List[float]]:
-        """The curves so far; one point is none."""
-        return {name: list(points) for name, points in self._points.items() if len(points) > 1}
+    def written(self) -> Dict[str, str]:
+        """The curves so far, for `read`; one point is none."""
+        return {name: " ".join(points) for name, points in self._points.items() if len(points) > 1}
 
 
-def shortened(value: float) -> float:
-    """`value` in the five digits that a curve can show."""
-    return float(f"{value:.5g}")
+def read(curves: Mapping[str, str]) -> Dict[str, List[float]]:
+    """The curves that `Curves.written` gave.
+
+    Raises:
+        AttributeError, ValueError: they are none.
+    """
+    return {name: [float(point) for point in points.split()] for name, points in curves.items()}
 
 
 def sparkline(points: Sequence[float], width: int = WIDTH) -> str:

@@ -12,7 +12,7 @@ import io
 import threading
 from typing import Optional, Tuple
 
-from knock_magic import verdict
+from knock_magic import curves, verdict
 from knock_magic.cleaning import one_line
 from knock_magic.event import Event, Picture
 
@@ -25,25 +25,25 @@ _one_at_a_time = threading.Lock()  # matplotlib is made for one thread; deliveri
 
 def of(event: Event) -> Optional[Picture]:
     """The curves of `event`; None where they can't be drawn."""
-    named = tuple((name, tuple(points)) for name, points in event.curves.items() if len(points) > 1)
-    if not named:
-        return None
     with _one_at_a_time:
         try:
-            return _drawn(named)
+            named = tuple(
+                (name, tuple(points)) for name, points in curves.read(event.curves).items() if len(points) > 1
+            )
+            return _drawn(named) if named else None
         except Exception:  # matplotlib of any age and state; a picture is never worth a knock
             return None
 
 
 @functools.lru_cache(maxsize=8)
-def _drawn(curves: Tuple[Tuple[str, Tuple[float, ...]], ...]) -> Picture:
+def _drawn(named: Tuple[Tuple[str, Tuple[float, ...]], ...]) -> Picture:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
     FigureCanvasAgg(figure)
     # What falls and what rises has scales of its own: side by side, neither is a flat line.
-    groups = [[each for each in curves if verdict.is_lower_better(each[0]) is lower] for lower in (True, False)]
+    groups = [[each for each in named if verdict.is_lower_better(each[0]) is lower] for lower in (True, False)]
     groups = [group for group in groups if group]
     for number, group in enumerate(groups[:MOST_AXES], 1):
         axes = figure.add_subplot(1, len(groups), number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import uuid
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 Metric = Union[int, float, str]
 
@@ -76,7 +76,7 @@ class Event:
     more: int = 0  # how many earlier events this one speaks for too
     among: Tuple[str, ...] = ()  # names or ranks of those
     still_s: float = 0.0  # seconds in which nothing has happened
-    curves: Mapping[str, List[float]] = dataclasses.field(default_factory=dict)  # how its metrics went
+    curves: Mapping[str, str] = dataclasses.field(default_factory=dict)  # how its metrics went, as `curves` writes it
     may_draw: bool = False  # whether these may become a picture: what draws it is there
     tail: Optional[str] = None  # the last lines that it printed
     verdict: Optional[Mapping[str, Any]] = None  # what its metric is compared with, as `verdict` says it

@@ -11,7 +11,7 @@ import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import death, outbox
-from knock_magic.curves import WIDTH, best, chosen, sparkline
+from knock_magic.curves import WIDTH, best, chosen, read, sparkline
 from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError, did_you_mean
 from knock_magic.language import current, pick
@@ -236,9 +236,7 @@ class History:
         """How the run's metrics went, as far as it was told."""
         for row in self._ask("curves", (run,), until):
             try:
-                return {
-                    str(name): [float(point) for point in points] for name, points in json.loads(row["points"]).items()
-                }
+                return read(json.loads(row["points"]))
             except outbox.DAMAGED:
                 pass
         return {}

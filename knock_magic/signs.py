@@ -56,6 +56,7 @@ class Track:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run = run
+        self._pid = os.getpid()
         self._rules = rules
         self._beat = beat
         self._heard = heard
@@ -90,6 +91,8 @@ class Track:
 
         Then it is told as well, where it can be.
         """
+        if os.getpid() != self._pid:  # a forked child speaks for nobody, and the lock may be held for ever there
+            return
         now = self._clock()
         with self._lock:
             self._steps.report(now, step, total)
@@ -199,7 +202,7 @@ class Track:
     def _adds(self, event: str) -> Dict[str, Any]:
         with self._lock:
             self._look_at_metrics()
-            curves = self._curves.points()
+            curves = self._curves.written()
         if event in ENDINGS:
             self._far.clear()  # it would keep memory of the GPU
         return {"curves": curves, "may_draw": "matplotlib" in sys.modules} if curves else {}

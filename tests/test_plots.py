@@ -12,7 +12,7 @@ from phone import Phone
 
 from knock_magic import channels, delivery, drawing
 from knock_magic.channels.base import Channel
-from knock_magic.curves import BARS, MOST_CURVES, MOST_POINTS, Curves, sparkline
+from knock_magic.curves import BARS, MOST_CURVES, MOST_POINTS, Curves, read, sparkline
 from knock_magic.event import Event, Picture
 from knock_magic.plots import MOST_CHARACTERS, Plots
 from knock_magic.template import Message
@@ -139,7 +139,7 @@ def test_a_curve_is_thinned_and_keeps_its_course() -> None:
     for step in range(10_000):
         curves.add("loss", 1 - step / 10_000)
 
-    (points,) = curves.points().values()
+    (points,) = read(curves.written()).values()
     assert MOST_POINTS / 2 <= len(points) <= MOST_POINTS
     assert points == sorted(points, reverse=True)
     assert points[0] == 1.0
@@ -155,9 +155,9 @@ def test_curves_are_few_and_of_numbers() -> None:
     one = Curves()
     one.add("loss", 1.0)
 
-    assert len(curves.points()) == MOST_CURVES
-    assert curves.points()["m0"] == [0.0, 1.0, 2.0]
-    assert one.points() == {}
+    assert len(curves.written()) == MOST_CURVES
+    assert read(curves.written())["m0"] == [0.0, 1.0, 2.0]
+    assert one.written() == {}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ class Screen(Channel):
 
 
 def sent(monkeypatch: pytest.MonkeyPatch, **about: Any) -> Optional[Picture]:
-    event = Event("finished", "resnet", 0.0, curves={"loss": [3.0, 2.0, 1.0], "acc_$x_": [0.1, 0.5]}, **about)
+    event = Event("finished", "resnet", 0.0, curves={"loss": "3 2 1", "acc_$x_": "0.1 0.5"}, **about)
     monkeypatch.setattr(channels, "find", lambda name: Screen)
     Screen.shown.clear()
     item: Dict[str, Any] = {"knock": "1", "channel": "screen", "settings": {}, "event": event.to_json(), "lang": "en"}

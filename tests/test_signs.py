@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
+import threading
 import time
+import warnings
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
@@ -430,6 +434,105 @@ def test_a_nan_knocks_at_once(kernel_with_knock: Kernel, phone: Phone) -> None:
     assert "loss nan" in warned["text"]
     phone.wait_for(name="nans", event="finished")
     assert [knock["event"] for knock in phone.knocks if knock["name"] == "nans"].count("warning") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_worker_that_reports_waits_for_nobody() -> None:
+    """The sampler may hold its lock at the fork; in the child nobody would ever let go of it."""
+    scene = Scene()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12: a process with threads forks
+        held = threading.Thread(target=scene.track._lock.acquire)
+        held.start()
+        held.join()
+        child = os.fork()
+    if child == 0:
+        scene.report(1, 2, loss=1.0)
+        os._exit(7)
+
+    assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 7
+
+
+def test_what_died_says_how_far_it_was(
+    home: Home, start_kernel: Callable[[Dict[str, str]], Kernel], phone: Phone
+) -> None:
+    kernel = start_kernel(home.knocking_at(phone))
+    kernel.load()
+    kernel.start(
+        "%%knock dying --stall 1s\nimport knock, time\nknock.progress(41, 100)\ntime.sleep(0.6)\nprint('there')\ntime.sleep(60)"
+    )
+    kernel.until("there")
+
+    kernel.kill()
+
+    told = phone.wait_for(name="dying", event="died")
+    assert told["progress"] == {"step": 41, "total": 100, "eta_s": None}
+    assert "41%" in told["text"]
+
+
+def test_the_last_lines_are_told_where_they_are_wanted(
+    home: Home, start_kernel: Callable[[Dict[str, str]], Kernel], phone: Phone
+) -> None:
+    """Of any cell, armed or long; and without its secrets."""
+    kernel = start_kernel(
+        home.knocking_at(phone, KNOCK_TAIL="1", KNOCK_TEMPLATE="detailed", KNOCK_AUTO="0.5", MY_TOKEN="s3cr3t-s3cr3t")
+    )
+    kernel.load()
+    kernel.run("print('before')")
+    kernel.run("%%knock armed\nprint('epoch 1'); print('s3cr3t-s3cr3t')")
+    kernel.run("import time; print('epoch 2'); time.sleep(0.7)")
+
+    armed = phone.wait_for(name="armed")["text"]
+    assert "epoch 1\n[redacted]" in armed
+    assert "before" not in armed
+    long = phone.wait_for(lambda knock: knock["name"].startswith("import time"))["text"]
+    assert "epoch 2" in long.split("\n", 1)[1]
+    assert "epoch 1" not in long
+
+
+def test_nothing_is_left_after_unloading(
+    home: Home, start_kernel: Callable[[Dict[str, str]], Kernel], phone: Phone
+) -> None:
+    kernel = start_kernel(home.knocking_at(phone, KNOCK_TAIL="1"))
+    kernel.load()
+    kernel.run("%%knock armed\nprint(1)")
+    kernel.run("%unload_ext knock")
+
+    assert (
+        kernel.run("import threading; [t.name for t in threading.enumerate() if t.name == 'knock-signs']").value == "[]"
+    )
+    assert "Listener" not in kernel.ask("repr(vars(__import__('sys').stdout).get('write'))")
+    assert "write_format_data" not in kernel.ask("list(vars(get_ipython().displayhook))")
+
+
+# Commands.
+
+
+@linux_only
+def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) -> None:
+    command = [sys.executable, "-c", "import time; print('x'); time.sleep(4)"]
+    words = ["run", "silent", "--every", "0.5s", "--stall", "1s", "--", *command]
+
+    subprocess.run([sys.executable, "-m", "knock_magic", *words], env=home.knocking_at(phone), check=True, timeout=60)
+
+    phone.wait_for(name="silent", event="finished")
+    assert phone.wait_for(name="silent", event="stalled")["progress"] is None
+    assert progress_of(phone, "silent")[0] is None
+
+
+@linux_only
+def test_a_command_that_computes_has_not_stalled(home: Home, phone: Phone) -> None:
+    command = [sys.executable, "-c", "import time\nuntil = time.time() + 3\nwhile time.time() < until: pass"]
+
+    subprocess.run(
+        [sys.executable, "-m", "knock_magic", "run", "hot", "--stall", "1s", "--", *command],
+        env=home.knocking_at(phone),
+        check=True,
+        timeout=60,
+    )
+
+    phone.wait_for(name="hot", event="finished")
+    assert [knock["event"] for knock in phone.knocks if knock["name"] == "hot"] == ["finished"]
 
 
 def test_streams_are_left_as_they_were(kernel_with_knock: Kernel) -> None:
