@@ -235,8 +235,11 @@ def test_a_key_that_is_no_good_is_told(internet: Internet, key: str) -> None:
 # Its settings.
 
 
+# The key is made anew in each process, so it can't be what names a test.
 @pytest.mark.parametrize(
-    "shape", [PEM, PEM.replace("\n", ""), PEM.replace("\n", "\\n"), PEM.replace("\n", " "), f"\n{PEM}\n"]
+    "shape",
+    [PEM, PEM.replace("\n", ""), PEM.replace("\n", "\\n"), PEM.replace("\n", " "), f"\n{PEM}\n"],
+    ids=["as it is", "in one line", "as JSON has it", "with spaces", "with lines around"],
 )
 def test_a_key_whose_lines_got_lost_is_the_same_key(shape: str) -> None:
     bot = Lineworks()
