@@ -282,8 +282,8 @@ class _Kakao:
             pasted = self._person.ask(
                 pick(
                     {
-                        "en": "Paste the address here (it is not shown), or the KOE code that Kakao shows:",
-                        "ko": "주소를 여기에 붙여 넣어 주세요(화면에는 보이지 않아요). 카카오가 KOE 코드를 보여 주면 그 코드를 적어 주세요:",
+                        "en": "Paste the address (it is not shown), or the KOE code if Kakao shows one:",
+                        "ko": "도착한 주소를 붙여 넣어 주세요(보이지 않아요). KOE 코드가 보이면 그 코드를 적어 주세요:",
                     }
                 )
             )

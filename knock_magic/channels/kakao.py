@@ -84,10 +84,9 @@ class Kakao(HttpChannel):
         "6. Only for a button that leads somewhere: register its domain under App > Product link, and set link.\n"
         "7. Log in: %knock login kakao in a notebook, knock login kakao in a shell. It asks for "
         "what is missing, and keeps the refresh_token.\n"
-        "Friends: knock login kakao --friends lets you choose who gets your notes too (friends). They have to log in to "
-        "your app once as well, and agree to friends and talk_message. Without review only members of the app's team can "
-        "be reached; Kakao grants more to a business app, and for notes that a person sends, not a program. "
-        "So this is for your own second account and your team. A note to a friend normally rings.",
+        "Friends too, if you like: knock login kakao --friends. They log in to your app once as well; without Kakao's "
+        "review only members of your app's team can be reached, and the review is for notes that a person sends from a "
+        "business app.",
         "ko": "알아 두세요: '나에게 보내기'는 나와의 채팅에 소리나 알림 없이 도착할 수 있어요. "
         "바로 알아야 하는 일은 소리가 나는 채널(텔레그램, ntfy, 슬랙, 메일)과 함께 써 주세요.\n"
         "1. https://developers.kakao.com 에서 앱을 추가해 주세요(이름과 카테고리는 자유예요).\n"
@@ -99,10 +98,8 @@ class Kakao(HttpChannel):
         "6. 버튼을 누를 때 열 주소가 있을 때만 [앱] > [제품 링크 관리]에 도메인을 등록하고 link에 넣어 주세요.\n"
         "7. 로그인해 주세요. 노트북에서는 %knock login kakao, 셸에서는 knock login kakao예요. "
         "빠진 값은 그때 물어보고, 받은 refresh_token은 알아서 보관해요.\n"
-        "친구: knock login kakao --friends로 알림을 함께 받을 친구(friends)를 고를 수 있어요. 친구도 내 앱에 한 번 로그인해서 "
-        "friends와 talk_message에 동의해야 해요. 심사를 받지 않으면 앱의 팀원에게만 보낼 수 있고, 카카오는 비즈 앱에, 그것도 "
-        "프로그램이 아니라 사람이 보내는 메시지에 권한을 줘요. 그러니 내 두 번째 계정이나 팀원에게 쓰는 기능이에요. "
-        "친구에게 보낸 메시지는 보통 알림이 울려요.",
+        "친구에게도 보내려면(선택): knock login kakao --friends. 친구도 내 앱에 한 번 로그인해야 해요. 카카오 심사 전에는 "
+        "앱의 팀원에게만 보낼 수 있고, 심사는 비즈 앱에서 사람이 직접 보내는 메시지를 위한 거예요.",
     }
     # https://developers.kakao.com/docs/latest/ko/message-template/default#text. Which unit Kakao counts in is
     # not said; these are never fewer than the characters.
