@@ -356,8 +356,8 @@ def detail(entry: Entry, said: Sequence[Entry]) -> Card:
 
 def delivered(entry: Entry) -> List[str]:
     """Where it was delivered and how late, what still waits, and what was given up and why: a line each."""
-    if entry.is_muted:
-        return [pick({"en": "muted", "ko": "알림 끔"})]
+    if entry.is_muted:  # a watch outside hears of it all the same
+        return [pick({"en": "muted", "ko": "알림 끔"}), *map(_delivery, entry.deliveries)]
     if not entry.deliveries:
         return list(entry.here)
     return [_delivery(delivery) for delivery in entry.deliveries]

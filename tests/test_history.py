@@ -254,6 +254,12 @@ def test_it_says_where_a_knock_went(put: Put, outbox: Outbox, folder: Path, stat
     assert history.delivered(entries(folder)[0]) == ([said] if said else [])
 
 
+def test_it_says_too_who_heard_of_it_though_it_was_muted(put: Put, outbox: Outbox, folder: Path) -> None:
+    outbox.done(put("x", to=["healthchecks"], muted=True), "healthchecks", NOW, 0.0)
+
+    assert history.delivered(entries(folder)[0]) == ["muted", "healthchecks"]
+
+
 def test_what_goes_on_stands_first(put: Put, outbox: Outbox, folder: Path) -> None:
     put("done")
     line = {"event": {"run": "1" * 36, "name": "going", "started_at": NOW - 60}, "rules": {}}
