@@ -461,7 +461,7 @@ class Courier:
             "settings": self._settings[fingerprint],
             "event": dict(spoken(row), maybe_sent=bool(row["maybe_sent"])),
             "attempts": attempts,
-            "late_s": retry.late(row["happened_at"], row["next_at"], now, attempts) if late_s is None else late_s,
+            "late_s": retry.late(row["happened_at"], row["planned_at"], now, attempts) if late_s is None else late_s,
             "after": handles["first"],
             "live": handles["live"] if noise.is_live(row["grouping"]) else None,
             **json.loads(row["rules"]),
@@ -499,7 +499,7 @@ class Courier:
         if result["ok"]:
             self._failures.pop(facts["fingerprint"], None)
             self._out_of_order.pop(facts["fingerprint"], None)
-            late_s = retry.late(facts["happened_at"], facts["next_at"], now, facts["attempts"])
+            late_s = retry.late(facts["happened_at"], facts["planned_at"], now, facts["attempts"])
             self._do("done", knock, channel, now, late_s, handle, lost or "")
             self._do("take_back", facts["fingerprint"])
         elif result["permanent"]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     File = Tuple[int, int]
     Speaker = Callable[[List[Row]], Tuple[int, Row]]
 
-VERSION = 4
+VERSION = 5
 FILE = "outbox.db"
 BUSY_MS = 5000
 POLL_S = 0.01
@@ -75,6 +75,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     state TEXT NOT NULL DEFAULT 'due',
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL,
+    planned_at REAL,
     lease_until REAL NOT NULL DEFAULT 0,
     ended_at REAL,
     late_s REAL NOT NULL DEFAULT 0,
@@ -120,6 +121,8 @@ CREATE TABLE IF NOT EXISTS aside (
 """
 
 _WAITS = "state IN ('due', 'sending')"
+# When it was to go, wherever a pause of its address has moved that since.
+_PLANNED = "coalesce(d.planned_at, d.next_at) AS planned_at"
 _QUOTED_ENDINGS = ", ".join(f"'{each}'" for each in sorted(ENDINGS))
 
 
@@ -167,7 +170,16 @@ class Outbox:
         self._db.execute("PRAGMA secure_delete = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version < VERSION:
-            self._db.executescript(f"{_SCHEMA}PRAGMA user_version = {VERSION};")
+            self._db.executescript(_SCHEMA)
+            self._lead_on()
+
+    def _lead_on(self) -> None:
+        """Add to an older version's tables what they lack."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            if "planned_at" not in {row["name"] for row in self._db.execute("PRAGMA table_info(deliveries)")}:
+                self._db.execute("ALTER TABLE deliveries ADD COLUMN planned_at REAL")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def check(self) -> None:
         """Raise `sqlite3.DatabaseError` if the file is damaged: better at once than at some row, later."""
@@ -205,7 +217,7 @@ class Outbox:
         What shares a `grouping` and waits at the same address is told by one message. Progress of the run that still
         waits is told by it too, if `event` is newer progress or the run's end.
         """
-        addresses = list(addresses)
+        addresses, planned_at = list(addresses), now if next_at is None else next_at
         error = event.get("error") or {}
         kept_rules = {key: value for key, value in rules.items() if key not in ("to", "on", "wants", "min_s")}
         self._db.execute("BEGIN IMMEDIATE")
@@ -230,12 +242,9 @@ class Outbox:
             if not added:
                 return False
             self._db.executemany(
-                "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, next_at) VALUES "
-                "(?,?,?,?,?, max(?, coalesce((SELECT until FROM pauses WHERE fingerprint = ?), 0)))",
-                [
-                    (event["id"], *address, owner, grouping, now if next_at is None else next_at, address[1])
-                    for address in addresses
-                ],
+                "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, planned_at, next_at) VALUES "
+                "(?,?,?,?,?,?, max(?, coalesce((SELECT until FROM pauses WHERE fingerprint = ?), 0)))",
+                [(event["id"], *address, owner, grouping, planned_at, planned_at, address[1]) for address in addresses],
             )
             if event.get("curves"):
                 self._db.execute(
@@ -306,7 +315,7 @@ class Outbox:
         marks = ",".join("?" * len(busy))
         rows = self._db.execute(
             "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, k.happened_at, "
-            "d.speaks_for, k.run, k.event, k.name, k.rules, k.body, a.reason AS refused, "
+            f"{_PLANNED}, d.speaks_for, k.run, k.event, k.name, k.rules, k.body, a.reason AS refused, "
             "g.fingerprint IS NOT NULL AND k.event <> 'test' AS in_digest FROM deliveries d JOIN knocks k ON k.id = d.knock "
             "LEFT JOIN aside a ON a.fingerprint = d.fingerprint LEFT JOIN digests g ON g.fingerprint = d.fingerprint "
             "WHERE d.owner = ? AND (d.state = 'due' AND d.next_at <= ? OR d.state = 'sending' AND d.lease_until <= ?) "
@@ -338,6 +347,7 @@ class Outbox:
                 dict(found)
                 for found in self._db.execute(
                     "SELECT d.knock, d.channel, d.fingerprint, d.grouping, d.attempts, d.maybe_sent, d.next_at, "
+                    f"{_PLANNED}, "
                     "d.speaks_for, k.happened_at, k.run, k.event, k.name, k.rules, k.body FROM deliveries d "
                     "JOIN knocks k ON k.id = d.knock WHERE d.grouping = ? AND d.channel = ? AND d.fingerprint = ? "
                     "AND d.state = 'due' ORDER BY k.happened_at, d.rowid",
@@ -386,11 +396,11 @@ class Outbox:
         self._end(knock, channel, state, now, 0.0, reason)
 
     def later(self, knock: str, channel: str, next_at: float, reason: str, maybe_sent: bool) -> None:
-        """It did not get through; try again at `next_at`."""
+        """It did not get through, or has to wait for others; try again at `next_at`."""
         self._changed(
-            "UPDATE deliveries SET state = 'due', next_at = ?, reason = ?, maybe_sent = maybe_sent OR ? "
+            "UPDATE deliveries SET state = 'due', next_at = ?, planned_at = ?, reason = ?, maybe_sent = maybe_sent OR ? "
             "WHERE knock = ? AND channel = ?",
-            (next_at, reason, maybe_sent, knock, channel),
+            (next_at, next_at, reason, maybe_sent, knock, channel),
         )
 
     def untried(self, knock: str, channel: str, next_at: float) -> None:
@@ -425,8 +435,9 @@ class Outbox:
     def shift(self, owner: str, seconds: float) -> None:
         """The wall clock was set by `seconds`: what waits, waits as long as it was meant to."""
         self._changed(
-            f"UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE owner = ? AND {_WAITS}",
-            (seconds, seconds, owner),
+            "UPDATE deliveries SET next_at = next_at + ?, planned_at = planned_at + ?, lease_until = lease_until + ? "
+            f"WHERE owner = ? AND {_WAITS}",
+            (seconds, seconds, seconds, owner),
         )
         self._changed("UPDATE pauses SET until = until + ?", (seconds,))
 
@@ -502,7 +513,7 @@ class Outbox:
     def facts(self, knock: str, channel: str) -> Optional[Row]:
         """What a delivery is of, when that happened, and how often it was tried; None if it is not here."""
         row = self._db.execute(
-            "SELECT k.name, k.event, k.happened_at, d.attempts, d.fingerprint, d.next_at FROM deliveries d "
+            f"SELECT k.name, k.event, k.happened_at, d.attempts, d.fingerprint, {_PLANNED} FROM deliveries d "
             "JOIN knocks k ON k.id = d.knock WHERE d.knock = ? AND d.channel = ?",
             (knock, channel),
         ).fetchone()

@@ -724,3 +724,18 @@ def test_what_a_python_prints_at_its_start_stands_in_no_results(road: Build, ser
     here.tell("train")
 
     assert here.hear("result", ok=True)["name"] == "train"
+
+
+def test_what_waited_because_another_was_put_off_says_how_late_it_is(road: Build, serve: Serve) -> None:
+    """Also at its own first try: it was ready long before."""
+    phone = serve(in_turn((429, {"Retry-After": "2"})))
+    here = road(setting("retry", "LATE_S", 0.5))
+    here.teach("phone", phone.url)
+    here.hear("result", id=here.tell("put off"), ok=False)
+
+    waited = here.tell("waited")
+    here.hear("result", id=waited, ok=True)
+
+    told = {knock["name"]: knock["late_s"] for knock in phone.came}
+    assert told["waited"] > 0.5
+    assert here.rows(f"SELECT late_s > 0.5 FROM deliveries WHERE knock = '{waited}'") == [(1,)]
