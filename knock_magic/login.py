@@ -127,7 +127,8 @@ def run(knocker: Knocker, person: Terminal, words: Sequence[str]) -> bool:
         raise _what(words)
     kakao = _Kakao(knocker, person, FRIENDS in words)
     try:
-        is_in = kakao.run()
+        if kakao.run():
+            _try_out(knocker, person)
     except KeyboardInterrupt:
         texts = {
             True: {"en": "Stopped; the login itself is kept.", "ko": "멈췄어요. 로그인은 되어 있어요."},
@@ -137,13 +138,10 @@ def run(knocker: Knocker, person: Terminal, words: Sequence[str]) -> bool:
             },
         }
         person.say("\n" + pick(texts[kakao.is_kept]))
-        return False
     finally:
         if knocker.cells:
             knocker.cells.spoke()  # no cell that waits for a person is news
-    if is_in:
-        _try_out(knocker, person)
-    return is_in
+    return kakao.is_kept
 
 
 def _try_out(knocker: Knocker, person: Terminal) -> None:
@@ -157,6 +155,17 @@ def _try_out(knocker: Knocker, person: Terminal) -> None:
                 {
                     "en": f"kakao is not among the channels in use yet: %knock use {both} --save",
                     "ko": f"kakao는 아직 사용 중인 채널이 아니에요: %knock use {both} --save",
+                }
+            )
+        )
+    if "google.colab" in sys.modules and not os.environ.get("KNOCK_HOME"):
+        person.say(
+            pick(
+                {
+                    "en": "This login goes when Colab deletes the runtime. To keep it, mount your Drive, and run this before "
+                    "you load knock: %env KNOCK_HOME=/content/drive/MyDrive/knock",
+                    "ko": "Colab이 런타임을 삭제하면 이 로그인도 사라져요. 남겨 두려면 드라이브를 연결하고, "
+                    "knock을 불러오기 전에 이 줄을 실행해 주세요: %env KNOCK_HOME=/content/drive/MyDrive/knock",
                 }
             )
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,24 @@ def test_kakaotalk_gets_a_test_knock_with_a_token_of_its_own(internet: Internet,
     shell("test", "kakao", KNOCK_KAKAO_REST_API_KEY=KEY, KNOCK_KAKAO_REFRESH_TOKEN=service.refresh_token)
 
     assert len(service.notes) == 1
+
+
+def test_what_is_more_than_a_day_of_kakaotalk_waits_for_the_digest_of_the_next(
+    internet: Internet, shell: Callable[..., str], tmp_path: Path
+) -> None:
+    service = internet.answering = Service()
+    settings = {"KNOCK_KAKAO_REST_API_KEY": KEY, "KNOCK_KAKAO_REFRESH_TOKEN": service.refresh_token}
+
+    said = [shell("send", text, KNOCK_KAKAO_DAILY="1", **settings) for text in ("one", "two")]
+
+    assert said[0] == ""
+    assert "today's 1 notes are used up" in said[1]
+    with contextlib.closing(sqlite3.connect(tmp_path / "knock" / "outbox.db")) as db:
+        waiting = db.execute(
+            "SELECT d.next_at - k.happened_at > 0 FROM deliveries d JOIN knocks k ON k.id = d.knock "
+            "JOIN digests g ON g.fingerprint = d.fingerprint WHERE d.state = 'due'"
+        ).fetchall()
+    assert waiting == [(1,)]
 
 
 def test_a_setting_that_is_wrong_is_told_in_one_line(internet: Internet, shell: Callable[..., str]) -> None:
