@@ -9,12 +9,15 @@ import os
 import re
 import socket
 import subprocess
+import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from urllib.parse import quote
 
 import pytest
+from conftest import Home
 
 from knock_magic.channels.matrix import Matrix
 from knock_magic.errors import DeliveryError, SettingsError
@@ -170,6 +173,17 @@ class Account(NamedTuple):
         login = {"username": name, "password": "a long pass phrase", "auth": {"type": "m.login.dummy"}}
         return Account(self.server, self.call("POST", "register", login)["access_token"])
 
+    def wait_for(self, relation: str) -> None:
+        """Wait until a message that stands in this relation to another has come."""
+        since, deadline, came = "", time.monotonic() + 60, []
+        while relation not in came:
+            assert time.monotonic() < deadline, came
+            news = self.call("GET", f"sync?timeout=20000{since}")
+            since = f"&since={news['next_batch']}"
+            for room in news.get("rooms", {}).get("join", {}).values():
+                contents = [event["content"] for event in room["timeline"]["events"]]
+                came += [content.get("m.relates_to", {}).get("rel_type", "") for content in contents]
+
     def events(self, room: str) -> List[Dict[str, Any]]:
         """The room's messages, the oldest first, as its members see them."""
         found = self.call("GET", f"rooms/{quote(room, safe='')}/messages?dir=b&limit=50")["chunk"]
@@ -268,3 +282,38 @@ def test_a_real_homeserver_s_refusals_are_told_for_what_they_are(synapse: Accoun
     assert limited is not None
     assert not limited.permanent
     assert 0 < (limited.retry_after or 0) < 10
+
+
+LIVE = """
+import sys, threading, knock
+over = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+with knock.run("학습", on=["progress", "finished"], every="1s", min=0):
+    step = 0
+    while not over.wait(0.05):
+        step += 1
+        knock.progress(step, 1000, loss=1 / step)
+"""
+
+
+@pytest.mark.once
+def test_a_run_is_one_live_message_and_its_end_stands_below_it(synapse: Account, tmp_path: Path) -> None:
+    """The whole road: a program, the courier, the delivery, a homeserver that is not ours."""
+    account, home = synapse.joined("live"), Home(tmp_path)
+    room = account.call("POST", "createRoom", {"preset": "private_chat"})["room_id"]
+    settings = {"HOMESERVER": synapse.server, "TOKEN": account.token, "ROOM": room}
+    env = home.env(
+        KNOCK_TO="matrix", KNOCK_LANG="ko", **{f"KNOCK_MATRIX_{name}": value for name, value in settings.items()}
+    )
+    try:
+        with subprocess.Popen([sys.executable, "-c", LIVE], cwd=home.work, env=env, stdin=subprocess.PIPE) as program:
+            account.wait_for("m.replace")
+            program.communicate(timeout=60)
+        account.wait_for("m.thread")
+    finally:
+        home.clean()
+
+    first, *edits, end = [(event["event_id"], event["content"]) for event in account.events(room)]
+    assert edits
+    assert {edit["m.relates_to"]["event_id"] for _, edit in edits} == {first[0]}
+    assert (end[1]["m.relates_to"]["rel_type"], end[1]["m.relates_to"]["event_id"]) == ("m.thread", first[0])
