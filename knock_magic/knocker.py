@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import hashlib
 import hmac
 import json
@@ -271,7 +270,7 @@ class Knocker:
                 facts["picture"] = self.plots.since(since)
             if self.settings.tail:
                 facts["tail"] = output.tail(since)
-        return dataclasses.replace(event, **facts) if facts else event
+        return event.but(**facts) if facts else event
 
     def send(
         self,

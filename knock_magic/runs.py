@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import getpass
 import os
@@ -169,7 +168,7 @@ class Run:
                 "peak_bytes": peak if peak > self._peak_before else None,
                 **more,
             }
-            self._tell(dataclasses.replace(self._first, **facts))
+            self._tell(self._first.but(**facts))
 
 
 @functools.lru_cache(maxsize=1)

@@ -376,6 +376,7 @@ class Sampler:
         self._tracks: List[Track] = []
         self._thread: Optional[threading.Thread] = None
         self._news = threading.Event()
+        self._tick_s: Optional[float] = None  # until it looks again; None: it sleeps
 
     def add(self, track: Track) -> None:
         """Look at one more, until its run has ended. Where no thread can be started, what is reported has to do."""
@@ -383,6 +384,8 @@ class Sampler:
             self._forget()
         with self._lock:
             output.put_in()
+            # Not each time: to be woken costs the cell that begins more than all else here.
+            is_news = self._tick_s is None or track.tick_s < self._tick_s
             self._tracks.append(track)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="knock-signs", daemon=True)
@@ -390,7 +393,8 @@ class Sampler:
                     self._thread.start()
                 except RuntimeError:
                     self._thread = None
-        self._news.set()
+        if is_news:
+            self._news.set()
 
     def close(self) -> None:
         """Let the thread end, and leave the streams as they were."""
@@ -401,15 +405,28 @@ class Sampler:
         self._news.set()
 
     def _serve(self) -> None:
-        news = self._news
+        news, looked = self._news, time.monotonic()
         while self._thread is threading.current_thread():
-            for track in list(self._tracks):
-                if not look(track):  # it has ended; or a fault of ours was logged, and once is enough
-                    self._drop(track)
-            track = None  # type: ignore[assignment]  # what has ended must not be kept while this sleeps
-            tick = min((each.tick_s for each in self._tracks), default=None)
-            news.wait(tick)
+            self._drop_ended()
+            with self._lock:
+                self._tick_s = min((track.tick_s for track in self._tracks), default=None)
+            if self._tick_s is None:
+                news.wait()
+                looked = time.monotonic()
+            elif not news.wait(max(0.0, looked + self._tick_s - time.monotonic())):
+                looked = time.monotonic()
+                self._look()
             news.clear()
+
+    def _look(self) -> None:
+        for track in list(self._tracks):
+            if not look(track):  # it has ended; or a fault of ours was logged, and once is enough
+                self._drop(track)
+
+    def _drop_ended(self) -> None:
+        for track in list(self._tracks):
+            if track.run.ended:
+                self._drop(track)
 
     def _drop(self, track: Track) -> None:
         with self._lock:
