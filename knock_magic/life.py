@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Used = Dict[int, Tuple[float, float]]  # by process: CPU seconds, bytes read and written
 
 CPU_SHARE = 0.02  # of one processor; a kernel that waits uses a tenth of it
+LEAST_CPU_S = 0.02  # it is counted in hundredths of a second, and one of them may be chance
 BYTES_A_SECOND = 16 * 1024
 MOST_PROCESSES = 500
 
@@ -42,7 +43,7 @@ def has_worked(before: Used, after: Used, span: float) -> bool:
         return True
     cpu = sum(after[pid][0] - before[pid][0] for pid in after)
     moved = sum(after[pid][1] - before[pid][1] for pid in after)
-    return cpu >= CPU_SHARE * span or moved >= BYTES_A_SECOND * span
+    return cpu >= max(CPU_SHARE * span, LEAST_CPU_S) or moved >= BYTES_A_SECOND * span
 
 
 def _used(pid: int, without: Collection[int]) -> Used:

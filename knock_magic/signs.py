@@ -252,7 +252,7 @@ class Stillness:
         return None
 
     def _look_for_work(self, now: float, limit: float, helpers: Callable[[], List[int]]) -> None:
-        interval = limit / LOOKS_FOR_WORK
+        interval = max(limit / LOOKS_FOR_WORK, min(TICK_S, limit / 4))
         if now - self._worked_at < interval and self._idle_s is not None:
             return
         worked = self._work.since_last(now, helpers())

@@ -510,8 +510,8 @@ def test_nothing_is_left_after_unloading(
 
 @linux_only
 def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) -> None:
-    command = [sys.executable, "-c", "import time; print('x'); time.sleep(4)"]
-    words = ["run", "silent", "--every", "0.5s", "--stall", "1s", "--", *command]
+    command = [sys.executable, "-c", "import time; print('x'); time.sleep(8)"]
+    words = ["run", "silent", "--every", "2s", "--stall", "2s", "--", *command]
 
     subprocess.run([sys.executable, "-m", "knock_magic", *words], env=home.knocking_at(phone), check=True, timeout=60)
 
