@@ -100,7 +100,7 @@ def test_every_channel_has_a_row_and_a_form_made_from_its_traits(open_panel: Ope
         fields = {each: trait for each, trait in channels.find(name).fields().items() if each not in by_login}
         assert list(one.form.fields) == list(fields)
         for trait_name, trait in fields.items():
-            kinds = {Secret: SecretField, Bool: ipywidgets.Dropdown, Enum: ipywidgets.Dropdown,
+            kinds = {Secret: SecretField, Bool: ipywidgets.Checkbox, Enum: ipywidgets.Dropdown,
                      Integer: ipywidgets.BoundedIntText, Float: ipywidgets.BoundedFloatText}  # fmt: skip
             wanted = next((kind for of, kind in kinds.items() if isinstance(trait, of)), ipywidgets.Text)
             assert isinstance(one.form.fields[trait_name], wanted)

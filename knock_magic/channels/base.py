@@ -70,7 +70,8 @@ class Channel(Settings):
     steps: Texts = {}
     # A channel that shows in the notebook itself has no one to send to from another process.
     in_kernel = False
-    # How a knock looks there, for a preview: "bubble", "chat", "mail", "push" (a lock screen) or "line".
+    # How a knock looks there, for a preview: "bubble" (KakaoTalk's), "talk", "chat" (of a team),
+    # "mail", "push" (a lock screen) or "line" (under the cell).
     looks_like = "chat"
     # A service that people in Korea look for first.
     is_korean = False

@@ -71,6 +71,7 @@ class Desktop(Channel):
     """
 
     key = "desktop"
+    looks_like = "push"
     label = {"en": "Desktop", "ko": "데스크톱"}
     steps = {
         "en": "For a kernel on the machine in front of you; there is nothing to set.\n"

@@ -63,6 +63,7 @@ class Kakaowork(HttpChannel):
     """
 
     key = "kakaowork"
+    is_korean = True
     label = {"en": "KakaoWork", "ko": "카카오워크"}
     steps = {
         "en": "The quick way, a webhook:\n"

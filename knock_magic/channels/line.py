@@ -77,6 +77,7 @@ class Line(HttpChannel):
     """
 
     key = "line"
+    looks_like = "talk"
     label = {"en": "LINE", "ko": "LINE"}
     steps = {
         "en": "Good to know: LINE Notify ended in March 2025; its tokens do not work here. An official account of your "

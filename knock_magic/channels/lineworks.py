@@ -55,6 +55,7 @@ class Lineworks(HttpChannel):
     """
 
     key = "lineworks"
+    is_korean = True
     label = {"en": "LINE WORKS", "ko": "네이버웍스"}
     steps = {
         "en": "The quick way, a webhook (where your company's App Directory has the free app Incoming Webhook):\n"

@@ -74,6 +74,7 @@ class Matrix(HttpChannel):
     """
 
     key = "matrix"
+    looks_like = "talk"
     label = {"en": "Matrix", "ko": "Matrix"}
     steps = {
         "en": "Good to know: it sends in the clear, also into an encrypted room; better make a room without encryption.\n"

@@ -43,6 +43,7 @@ class Ntfy(HttpChannel):
     """
 
     key = "ntfy"
+    looks_like = "push"
     label = {"en": "ntfy", "ko": "ntfy"}
     steps = {
         "en": "1. Install the ntfy app on your phone (https://docs.ntfy.sh/subscribe/phone/).\n"

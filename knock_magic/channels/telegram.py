@@ -96,6 +96,7 @@ class Telegram(HttpChannel):
     """
 
     key = "telegram"
+    looks_like = "talk"
     label = {"en": "Telegram", "ko": "텔레그램"}
     steps = {
         "en": "1. Open https://t.me/BotFather, send /newbot, and set the token that you get as token.\n"

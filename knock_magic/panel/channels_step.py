@@ -138,8 +138,10 @@ class OneChannel:
         channel = self.draft.channel
         steps = f"<h3>{escaped(say('steps'))}</h3>{numbered(pick(channel.steps), list(channel.fields()))}"
         body = [page(f'<div class="k-steps">{steps}</div>')]
-        if channel.in_kernel:
-            return body
+        if channel.in_kernel:  # it speaks under the cell, so there is nothing to try from here
+            self.test_button.description = say("save")
+            self.answer.rest("")
+            return [*body, self.form.widget, wrapped(self.test_button, classes=["k-gap"]), self.answer.widget]
         actions = wrapped(self.test_button, self.anyway, self.use, classes=["k-gap"])
         login = [self.login.widget] if self.login else []
         return [*body, self.form.widget, *login, actions, self.answer.widget, self.place.widget]
@@ -194,6 +196,9 @@ class OneChannel:
             self.answer.bad(say("kakao first" if needs_login else "look at fields"))
             show(self.anyway, bool(self.draft.typed) and not self.draft.faults)
             return
+        if self.draft.channel.in_kernel:
+            self._keep()
+            return
         self._is_testing = True
         self.test_button.disabled = True
         show(self.anyway, False)
@@ -239,6 +244,10 @@ class OneChannel:
 
     def save_anyway(self) -> None:
         """Save what was typed though it does not work, since the person insists."""
+        self._keep("saved unready")
+
+    def _keep(self, key: str = "saved in") -> None:
+        """Save what was typed, untried."""
         try:
             stronger = self.draft.keep()
         except KnockError as problem:
@@ -247,7 +256,7 @@ class OneChannel:
         self.form.rest()
         show(self.anyway, False)
         self._draw()
-        self.answer.good(say("saved unready", where=self._knocker.configuration.file_name), _wins(stronger))
+        self.answer.good(say(key, where=self._knocker.configuration.file_name), _wins(stronger))
         self._changed()
 
     def _saved(self, stronger: List[str]) -> str:

@@ -28,7 +28,9 @@ class Form:
         self.fields: Dict[str, Any] = {}
         self.hints: Dict[str, Hint] = {name: Hint() for name in fields}
         for name, trait in fields.items():
-            self.fields[name] = styled(self._field(name, trait), "k-field", *_width(trait))
+            self.fields[name] = self._field(name, trait)
+            if not isinstance(trait, Bool):
+                styled(self.fields[name], "k-field", *_width(trait))
         self.widget = column(*(each for name in fields for each in (self.fields[name], self.hints[name].widget)))
         self.rest()
 
@@ -39,7 +41,7 @@ class Form:
         if isinstance(trait, Secret):
             return SecretField(lambda text: self._take(name, text), **common)
         if isinstance(trait, Bool):
-            made = ipywidgets.Dropdown(options=[("✓", True), ("–", False)], value=value, **common)
+            made = styled(ipywidgets.Checkbox(value=value, indent=False, description=label), "k-tick", "k-small")
         elif isinstance(trait, Enum):
             made = ipywidgets.Dropdown(options=_choices(trait), value=value, **common)
         elif isinstance(trait, (Integer, Float)):
@@ -110,7 +112,7 @@ class Form:
 
 
 def _width(trait: TraitType) -> Any:
-    return ["k-narrow"] if isinstance(trait, (Integer, Float, Bool, Enum)) else []
+    return ["k-narrow"] if isinstance(trait, (Integer, Float, Enum)) else []
 
 
 def _choices(trait: Any) -> Any:

@@ -50,6 +50,18 @@ def _bubble(channel: Channel, text: str) -> str:
     )
 
 
+def _talk(channel: Channel, text: str) -> str:
+    """A message of a bot in a messenger: its bubble, with the time in the corner."""
+    parts = _parts(text)
+    return (
+        f'<div style="{_FACE};background:#d7e4d3;display:flex;gap:8px;align-items:flex-end">'
+        '<div style="flex:none;width:30px;height:30px;border-radius:50%;background:#4b45d1;color:#fff;display:grid;'
+        'place-items:center;font-weight:700;font-size:13px">K</div>'
+        f'<div style="max-width:88%;background:#fff;border-radius:14px 14px 14px 4px;padding:9px 12px;{_TEXT}">{parts["text"]}'
+        '<div style="text-align:right;color:#7d8a79;font-size:11px;line-height:1.2">3:42</div></div></div>'
+    )
+
+
 def _chat(channel: Channel, text: str) -> str:
     """A message of an app in a work chat: a square face, a name, the time, the text."""
     parts = _parts(text)
@@ -108,6 +120,7 @@ def _line(channel: Channel, text: str) -> str:
 
 _DRAWN: Dict[str, Callable[[Channel, str], str]] = {
     "bubble": _bubble,
+    "talk": _talk,
     "mail": _mail,
     "push": _push,
     "chat": _chat,

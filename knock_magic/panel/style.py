@@ -17,6 +17,12 @@ _FONT = (
 )
 _MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'D2Coding','Noto Sans Mono CJK KR',monospace"
 
+# Grey, so that it is seen in the light and in the dark.
+_ARROW = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 12 12'%3E%3Cpath d='M2 4l4 4 4-4' "
+    "fill='none' stroke='%23888896' stroke-width='1.8' stroke-linecap='round'/%3E%3C/svg%3E"
+)
+
 _DARK = "body[data-jp-theme-light='false'] .knock-panel,html[theme=dark] .knock-panel,body.vscode-dark .knock-panel"
 
 SHEET = f"""<style>
@@ -121,7 +127,8 @@ padding:0!important;text-align:left!important;font-size:14px!important;line-heig
 .knock-panel .k-field input:not([type=checkbox]),.knock-panel .k-field select,.knock-panel .k-field textarea{{width:100%!important;max-width:none!important;height:40px!important;
 margin:0!important;padding:8px 12px!important;border:1px solid var(--k-line)!important;border-radius:var(--k-round)!important;background-color:var(--k-paper)!important;
 color:var(--k-ink)!important;font:14px/1.5 {_FONT}!important;box-shadow:none!important;flex:none!important}}
-.knock-panel .k-field select{{padding-right:30px!important;background-position:right 10px center!important}}
+.knock-panel .k-field select{{padding-right:32px!important;appearance:none!important;-webkit-appearance:none!important;background-image:url("{_ARROW}")!important;
+background-repeat:no-repeat!important;background-size:12px!important;background-position:right 12px center!important}}
 .knock-panel .k-field textarea{{height:118px!important;font-family:{_MONO}!important;font-size:13px!important;resize:vertical}}
 .knock-panel .k-field input::placeholder,.knock-panel .k-field textarea::placeholder{{color:var(--k-soft);opacity:1}}
 .knock-panel .k-narrow{{max-width:300px!important}}

@@ -32,6 +32,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+NARROW = 1000  # pixels
 PATIENCE_MS = 60_000  # the machine may be busy with other tests
 
 
@@ -49,7 +50,14 @@ class Kind:
 
 
 KINDS = {
-    "lab": Kind("lab", "jupyterlab", "lab/tree", ".jp-Notebook .jp-CodeCell", ".jp-InputPrompt", ".jp-Cell-outputArea"),
+    "lab": Kind(
+        "lab",
+        "jupyterlab",
+        "lab/workspaces/{name}/tree",
+        ".jp-Notebook .jp-CodeCell",
+        ".jp-InputPrompt",
+        ".jp-Cell-outputArea",
+    ),
     "notebook": Kind(
         "notebook", "notebook", "notebooks", ".jp-Notebook .jp-CodeCell", ".jp-InputPrompt", ".jp-Cell-outputArea"
     ),
@@ -172,19 +180,32 @@ class Sheet:
     """A notebook that is open in a browser. `page` is Playwright's, for all that is not said here."""
 
     def __init__(self, front: FrontEnd, path: Path, context: Any) -> None:
-        self._front, self._kind, self._context = front, front.kind, context
+        self._front, self.kind, self._context = front, front.kind, context
         self.path = path
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
-        self.page.goto(f"{front.url}/{self._kind.page}/{path.name}?token={front.token}")
+        # In JupyterLab a workspace of its own, or the notebooks of earlier tests would be opened beside it.
+        page = self.kind.page.format(name=path.stem)
+        self.page.goto(f"{front.url}/{page}/{path.name}?token={front.token}")
         self.ready()
-        if self._kind.name == "lab" and self.page.viewport_size["width"] < 1000:
-            self.page.keyboard.press("Control+b")  # the list of files would take half of the window
+        if context.pages[0].viewport_size["width"] < NARROW:
+            self._close_files()
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window as large as this."""
+        was_wide = self.page.viewport_size["width"] >= NARROW
+        self.page.set_viewport_size({"width": width, "height": height})
+        if was_wide and width < NARROW:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        if self.kind.name == "lab":
+            self.page.keyboard.press("Control+b")  # JupyterLab's list of files would take half of the window
 
     def ready(self) -> None:
         """Wait for the page and its kernel."""
-        self.page.wait_for_selector(self._kind.cell)
-        if self._kind.is_classic:
+        self.page.wait_for_selector(self.kind.cell)
+        if self.kind.is_classic:
             self.page.wait_for_function(
                 "window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
             )
@@ -194,11 +215,11 @@ class Sheet:
 
     def cell(self, number: int) -> Any:
         """The `number`-th cell of code, from 0."""
-        return self.page.locator(self._kind.cell).nth(number)
+        return self.page.locator(self.kind.cell).nth(number)
 
     def output(self, number: int) -> Any:
         """What stands under it."""
-        return self.cell(number).locator(self._kind.output)
+        return self.cell(number).locator(self.kind.output)
 
     def run(self, number: int, *, wait: bool = True) -> Any:
         """Run the cell by Shift+Enter; its output, once it is over (or at once, with ``wait=False``)."""
@@ -214,7 +235,7 @@ class Sheet:
         return self.output(number)
 
     def _press_run(self, number: int) -> None:
-        self.cell(number).locator(".CodeMirror" if self._kind.is_classic else ".cm-content").click()
+        self.cell(number).locator(".CodeMirror" if self.kind.is_classic else ".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
 
     def _begins(self, number: int, before: str, seconds: float = 3.0) -> bool:
@@ -224,7 +245,7 @@ class Sheet:
             return False
 
     def _prompt(self, number: int) -> str:
-        return self.cell(number).locator(self._kind.prompt).first.text_content() or ""
+        return self.cell(number).locator(self.kind.prompt).first.text_content() or ""
 
     def wait_until_over(self, number: int) -> None:
         """Wait until the cell has a number before it: it has run."""
@@ -233,7 +254,7 @@ class Sheet:
     def save(self) -> Dict[str, Any]:
         """Save with the widgets' state, as the menu does, and give what the file has then."""
         before = self.path.stat().st_mtime_ns
-        if self._kind.is_classic:
+        if self.kind.is_classic:
             self.page.locator("#widgets_menu, a:has-text('Widgets')").first.click()
             self.page.get_by_text("Save Notebook Widget State", exact=True).click()
         else:

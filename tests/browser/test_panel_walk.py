@@ -13,6 +13,7 @@ from phone import Phone
 
 from .conftest import Start
 from .fronts import FrontEnd, Sheet
+from .pictures import keep
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -57,7 +58,7 @@ def step(panel: Any, number: int) -> None:
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-def test_a_person_gets_from_nothing_to_a_knock(start_front: Start, phone: Phone, lang: str) -> None:
+def test_a_person_gets_from_nothing_to_a_knock(start_front: Start, phone: Phone, tmp_path: Path, lang: str) -> None:
     words = WORDS[lang]
     front: FrontEnd = start_front(KNOCK_LANG=lang)
     sheet = front.open(*CELLS)
@@ -82,6 +83,7 @@ def test_a_person_gets_from_nothing_to_a_knock(start_front: Start, phone: Phone,
     panel.locator(".k-main").click()
     panel.locator(".k-answer.good").wait_for()
     assert words["ok"] in panel.locator(".k-answer.good").inner_text()
+    keep(sheet, f"panel-{sheet.kind.name}-arrived.{lang}", panel, tmp_path)
     knock = phone.wait()
     assert (knock["event"], knock.path.endswith(CANARY)) == ("test", True)
 
