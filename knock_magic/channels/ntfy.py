@@ -39,7 +39,7 @@ class Ntfy(HttpChannel):
     """Publish a knock to an ntfy topic.
 
     Success is the message that the server answers with. Servers from 2.16 on can replace it later
-    (``sequence_id``); an older one ignores that, which shows in its answer.
+    (``sequence_id``, https://docs.ntfy.sh/releases/); an older one ignores that, which shows in its answer.
     """
 
     key = "ntfy"
