@@ -16,6 +16,8 @@ from knock_magic.template import Message
 # A new address begins with its kind; so a comma within one, between two recipients, parts nothing.
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://\S")
+_PARTS = re.compile("[/:@?&=,]+")
+_KEY = re.compile(r"(?=.*\d)[\w.~-]{16,}")
 # Its plug-ins say in their warnings what a server answered; all but the number may show an address.
 _STATUS = re.compile(r"\berror\s*[=:]\s*([45]\d\d)\b")
 # What can't be guessed for a hundred services: whether a sign begins a mention or a link. A space of no width parts it.
@@ -81,6 +83,11 @@ class Apprise(Channel):
     urls = Urls(help="Addresses of Apprise, separated by spaces or commas.").tag(
         config=True, required=True, ko="Apprise 주소(여럿이면 공백이나 쉼표로 구분)"
     )
+
+    def secrets(self) -> List[str]:
+        """Each address for itself, and what in it looks like a key: its parts have no fixed places."""
+        addresses = split(self.urls)
+        return [*addresses, *(part for each in addresses for part in _PARTS.split(each) if _KEY.fullmatch(part))]
 
     def escape(self, text: str) -> str:
         """`text` in which nothing becomes a mention or a link."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -13,6 +14,7 @@ import pytest
 from knock_magic.channels.apprise import Apprise, split
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import Event, Picture
+from knock_magic.redaction import Redactor
 from knock_magic.template import render
 
 from .stage import CANARY, Answer, Contract, Internet, Request
@@ -82,6 +84,29 @@ def test_a_picture_is_sent_from_memory(internet: Internet) -> None:
     assert attached["mimetype"] == "image/png"
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        (f"pover://{'u' * 30}@{'t' * 30}", "api.pushover.net"),
+        ("gotifys://gotify.example.com/AbCdEf123456789", "gotify.example.com"),
+        (f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/15559876543", "api.twilio.com"),
+        (f"dingtalk://{'d' * 64}", "oapi.dingtalk.com"),
+        ("wecombot://693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa", "qyapi.weixin.qq.com"),
+        (f"feishu://{'f' * 36}", "open.feishu.cn"),
+        (f"zulip://bot@org/{'z' * 32}/general", "org.zulipchat.com"),
+        (f"wxteams://{'w' * 80}", "api.ciscospark.com"),
+        (f"rockets://{'r' * 17}/{'s' * 43}@chat.example.com/#general", "chat.example.com"),
+    ],
+)
+def test_the_services_that_are_promised_are_reached(internet: Internet, url: str, host: str) -> None:
+    """They answer as if they were another, so that is an error; what they get is what counts."""
+    with contextlib.suppress(DeliveryError):
+        send(url)
+
+    assert host in {request.host for request in internet.requests}
+    assert "resnet" in "".join(request.body.decode() for request in internet.requests if request.host == host)
+
+
 def test_a_service_with_less_room_gets_less(internet: Internet) -> None:
     """Telegram takes 4096 characters, of which a long error must leave the headline."""
     internet.answering = lambda request: Answer(200, {"ok": True, "result": {}})
@@ -106,6 +131,14 @@ def test_a_comma_within_an_address_parts_nothing() -> None:
     assert split("mailto://a@b.c?to=x@y.z,v@w.x, json://h,json://i") == [
         *("mailto://a@b.c?to=x@y.z,v@w.x", "json://h", "json://i")
     ]
+
+
+def test_each_address_is_kept_out_of_texts_with_its_parts() -> None:
+    channel = Apprise(urls=f"{HOOK} {TELEGRAM}")
+
+    text = Redactor({}, channel.secrets).text(f"{TELEGRAM} and {CANARY}abcdefghijklmnopqrstuvwxyz012 and {CANARY}path")
+
+    assert CANARY not in text
 
 
 def test_a_list_is_good_too() -> None:
