@@ -90,6 +90,7 @@ def test_uptime_kuma_is_told_up_or_down(watch: Internet, kind: str, status: str)
     assert query(request)["status"] == [status]
     assert "resnet" in query(request)["msg"][0]
     assert "ping" not in query(request)
+    assert (request.method, request.body) == ("GET", b"")  # earlier versions take no other
 
 
 def test_uptime_kuma_s_no_is_an_error(watch: Internet) -> None:
