@@ -171,6 +171,15 @@ def _inert(text: str, signs: str) -> str:
     return re.sub(rf"(?<=[{re.escape(signs)}])(?=\S)|(?<=:/)(?=/)|(?<=\.)(?=[^\W\d_])", _ZERO_WIDTH_SPACE, text)
 
 
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|>~])")
+_NUMBERED = re.compile(r"^(\s*\d+)(?=\.\s)", re.MULTILINE)  # a list; `measure` allows for each dot
+
+
+def in_markdown(text: str) -> str:
+    """`text` with a backslash before each sign that Markdown knows (https://spec.commonmark.org/0.31.2/#backslash-escapes)."""
+    return _NUMBERED.sub(r"\1\\", _MARKDOWN.sub(r"\\\1", text))
+
+
 def keep_indents(text: str) -> str:
     """`text` with spaces that HTML does not fold, where a line begins with some."""
     return re.sub("^ +", lambda spaces: "\u00a0" * len(spaces[0]), text, flags=re.MULTILINE)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from traitlets import Unicode
 
 from knock_magic import fitting
-from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url, wait_of
+from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Url, in_markdown, wait_of
 from knock_magic.errors import DeliveryError
 from knock_magic.outline import Code, Facts, outline
 from knock_magic.settings import Explained
@@ -46,10 +46,6 @@ TROUBLES: Tuple[Tuple[Tuple[int, ...], bool, str, str], ...] = (
         "이 서버에 보내기에는 그림이 너무 커요",
     ),
 )
-
-# Each is written with a backslash before it, which Discord takes before any sign.
-_MARKUP = re.compile(r"([\\*_~`|<>\[\]()#+-])")
-_LIST = re.compile(r"^(\s*\d+)(?=\.\s)", re.MULTILINE)  # 1. in front of a line; `measure` allows for each dot
 
 
 class ThreadId(Unicode):
@@ -109,8 +105,7 @@ class Discord(HttpChannel):
 
     def escape(self, text: str) -> str:
         """`text` without what Discord reads as Markdown or a mention."""
-        escaped: str = _MARKUP.sub(r"\\\1", super().escape(text))
-        return _LIST.sub(r"\1\\", escaped)
+        return in_markdown(super().escape(text)).replace("<", "\\<")
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; the handle is the message's ID."""

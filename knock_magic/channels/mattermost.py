@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from traitlets import Unicode
 
 from knock_magic import fitting
-from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Link, Token, Url, service_at
+from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Link, Token, Url, in_markdown, service_at
 from knock_magic.errors import DeliveryError
 from knock_magic.outline import Code, Facts, outline
 from knock_magic.settings import Explained
@@ -51,12 +51,9 @@ TROUBLES: Tuple[Tuple[str, bool, str, str], ...] = (
     ),
 )
 
-# Each is written with a backslash before it (https://docs.mattermost.com/end-user-guide/collaborate/format-messages.html).
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|>~])")
 # What Slack's dialect means by it, which a webhook of Mattermost turns into Markdown even in code
 # (https://developers.mattermost.com/integrate/slash-commands/slack/).
 _SLACK = re.compile(r"<(?=[!@#]|https?:)")
-_LIST = re.compile(r"^(\s*\d+)(?=\.\s)", re.MULTILINE)  # 1. in front of a line; `measure` allows for each dot
 
 
 class HookUrl(Url):
@@ -147,8 +144,7 @@ class Mattermost(HttpChannel):
 
     def escape(self, text: str) -> str:
         """`text` without what Mattermost reads as Markdown or a mention."""
-        escaped: str = _MARKUP.sub(r"\\\1", super().escape(text))
-        return _LIST.sub(r"\1\\", escaped)
+        return in_markdown(super().escape(text))
 
     def send(self, message: Message) -> Optional[str]:
         """Deliver `message`; as a bot where a token is set, whose handle is the post's ID."""
