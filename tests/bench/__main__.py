@@ -33,6 +33,7 @@ THEMES = {
     "arrival": "from an end to the phone",
     "courier": "the process beside the kernel, idle",
     "deliveries": "many channels, many knocks",
+    "callbacks": "what a framework's callback costs a training",
     "installs": "what an install adds",
     "estimates": "how well the time that is left is told",
     "loops": "what it costs to watch a loop",

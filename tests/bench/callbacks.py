@@ -1,0 +1,33 @@
+"""What a `KnockCallback` costs a training, at steps of a realistic length."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Iterator
+
+from figures import Figure, left_out, median, seconds, times
+from stage import Stage
+
+MODULES = ("keras", "lightning", "transformers", "ignite", "lightgbm", "xgboost", "optuna", "sklearn")
+STEP_S = 0.005  # a short step; with longer ones our share is smaller
+
+
+def measure(stage: Stage) -> Iterator[Figure]:
+    """Each framework that this Python has; install them for more."""
+    with stage.home() as home, stage.phone() as phone:
+        env = home.knocking_at(phone)
+        for name in MODULES:
+            if importlib.util.find_spec(name) is None:
+                yield left_out(f"a training with {name}", f"needs {name} in this Python")
+                continue
+            taken = stage.drive("trainings", name, stage.pick(7, 31), STEP_S, env=env)
+            ours = median([with_us / without for with_us, without in zip(taken["knock"], taken["plain"])])
+            again = median([one / other for one, other in zip(taken["again"], taken["plain"])])
+            yield Figure(
+                f"a training with {name}, with and without",
+                times(ours),
+                "<= 1.02 ×",
+                ours <= 1.02,
+                f"{seconds(median(taken['plain']))} without, for {taken['steps']} steps; the control {times(again)}",
+                main=name == "keras",
+            )
