@@ -20,7 +20,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
             if importlib.util.find_spec(name) is None:
                 yield left_out(f"a training with {name}", f"needs {name} in this Python")
                 continue
-            taken = stage.drive("trainings", name, stage.pick(7, 31), STEP_S, env=env)
+            taken = stage.drive("trainings", name, stage.pick(5, 31), STEP_S, env=env)
             ours = median([with_us / without for with_us, without in zip(taken["knock"], taken["plain"])])
             again = median([one / other for one, other in zip(taken["again"], taken["plain"])])
             yield Figure(
