@@ -92,7 +92,7 @@ def progress(step: Any, total: Any = None, **metrics: Any) -> None:
     """Say how far the run is that this is called in; outside of any it does nothing, and it never raises.
 
     ``knock.progress(epoch, 10, loss=loss)``: it knocks where the run has ``--every`` (``every=``), no more often
-    than that, and the latest metrics are shown at the end.
+    than that, and the latest metrics are shown at the end. Loops with a tqdm bar need no such call.
     """
     from knock_magic import armed
 

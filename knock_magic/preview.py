@@ -59,6 +59,9 @@ def shown(template: Choice, channel: Channel, outcomes: Sequence[str], lang: str
     return [channel.fit(render(event, template, lang=lang)) for event in events]
 
 
+_PROGRESS = {"progress": Progress(step=30, total=50, eta_s=5320.0), "stalled": Progress(step=30, total=50)}
+
+
 def sample(outcome: str, *, with_source: bool = False) -> Event:
     """An event as a training has it."""
     now = time.time()
@@ -76,7 +79,8 @@ def sample(outcome: str, *, with_source: bool = False) -> Event:
         error=_error(outcome, with_source),
         metrics={"val_acc": 0.9127, "loss": 0.0312} if outcome in ("finished", "progress") else {},
         before={"val_acc": 0.9053, "loss": 0.0347} if outcome == "progress" else {},
-        progress=Progress(step=30, total=50, eta_s=5320.0) if outcome == "progress" else None,
+        progress=_PROGRESS.get(outcome),
+        still_s=1800.0 if outcome == "stalled" else 0.0,
     )
 
 

@@ -383,7 +383,7 @@ def test_a_cell_that_waits_for_nothing_stalls_and_goes_on(kernel_with_knock: Ker
 
     stalled = phone.wait_for(name="stuck", event="stalled")
     assert "has stalled" in stalled["title"]
-    assert "no step, no output" in stalled["text"]
+    assert "no step and no output" in stalled["text"]
     assert "is going again" in phone.wait_for(name="stuck", event="progress")["title"]
     phone.wait_for(name="stuck", event="finished")
 
