@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 
-from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, verdict, watch
+from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, watch
 from knock_magic.names import name_of
 from knock_magic.outbox import DAMAGED, spoken
 from knock_magic.rules import ENDINGS, told, wanted
@@ -202,10 +202,14 @@ class Courier:
 
     def _earlier(self, name: str, rules: Line) -> Line:
         """What a run is compared with: how long runs of its name took, and the best that they reached."""
-        metric = rules.get("metric") or ""
-        found: Line = self._do("earlier", name, metric if rules.get("baseline") == verdict.BEST else "")
-        values = [value for value in map(verdict.number, found.pop("values")) if value is not None]
-        return {**found, "best": verdict.best_of(values, metric), "best_of": len(values)}
+        metric = rules.get("metric") if rules.get("baseline") == "best" else None
+        found: Line = self._do("earlier", name, metric or "")
+        values = found.pop("values")
+        if metric:
+            from knock_magic import verdict  # not above: few runs ask for it
+
+            found.update(verdict.best_of(values, metric))
+        return found
 
     def _complete(self, event: Line, rules: Line) -> None:
         """Add what only the history knows, where the kernel could not."""
@@ -214,7 +218,9 @@ class Courier:
             return
         if event["event"] == "progress" and event["progress"] is None:
             event.update({key: run["earlier"][key] for key in ("usual_s", "usual_of")})
-        if event["event"] in ENDINGS and event.get("verdict") is None:
+        if event["event"] in ENDINGS and rules.get("metric") and event.get("verdict") is None:
+            from knock_magic import verdict
+
             event["verdict"] = verdict.against(event["metrics"], rules, run["earlier"])
 
     def _on_beat(self, message: Line) -> None:

@@ -82,7 +82,7 @@ def of(metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs:
     }
 
 
-def best_of(values: Any, metric: str) -> Optional[float]:
-    """The best of the numbers in `values`; None where there is none."""
+def best_of(values: Any, metric: str) -> Dict[str, Any]:
+    """The `best` of the numbers in `values`, None where there is none; and `best_of` how many it is that."""
     numbers = [found for found in map(number, values) if found is not None]
-    return (min if is_lower_better(metric) else max)(numbers, default=None)
+    return {"best": (min if is_lower_better(metric) else max)(numbers, default=None), "best_of": len(numbers)}

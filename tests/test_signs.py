@@ -376,6 +376,7 @@ def test_a_run_that_reports_nothing_is_told_of_by_the_clock(kernel_with_knock: K
 
 
 @linux_only
+@pytest.mark.once
 def test_a_cell_that_waits_for_nothing_stalls_and_goes_on(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.run(
         "%%knock stuck --stall 1s\nimport time\ntime.sleep(4)\nfor _ in range(8): print('on'); time.sleep(0.1)"
@@ -389,6 +390,7 @@ def test_a_cell_that_waits_for_nothing_stalls_and_goes_on(kernel_with_knock: Ker
 
 
 @linux_only
+@pytest.mark.once
 def test_a_cell_that_computes_has_not_stalled(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.run(
         "%%knock busy --stall 1s\nimport time\nuntil = time.monotonic() + 3\nwhile time.monotonic() < until: pass"
@@ -399,8 +401,8 @@ def test_a_cell_that_computes_has_not_stalled(kernel_with_knock: Kernel, phone: 
 
 
 @linux_only
+@pytest.mark.once
 def test_a_worker_that_computes_is_a_sign_of_life(kernel_with_knock: Kernel, phone: Phone) -> None:
-    code = "import sys, subprocess\n%%knock worker --stall 1s"
     code = (
         "%%knock worker --stall 1s\nimport subprocess, sys\n"
         "subprocess.run([sys.executable, '-c', 'import time; u = time.time() + 3\\nwhile time.time() < u: pass'])"
@@ -413,6 +415,7 @@ def test_a_worker_that_computes_is_a_sign_of_life(kernel_with_knock: Kernel, pho
 
 
 @linux_only
+@pytest.mark.once
 def test_an_interpreter_that_is_held_does_not_respond(kernel_with_knock: Kernel, phone: Phone) -> None:
     """A call of a C library that keeps the lock: no thread of the kernel can tell."""
     kernel_with_knock.run(
@@ -509,6 +512,7 @@ def test_nothing_is_left_after_unloading(
 
 
 @linux_only
+@pytest.mark.once
 def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) -> None:
     command = [sys.executable, "-c", "import time; print('x'); time.sleep(8)"]
     words = ["run", "silent", "--every", "2s", "--stall", "2s", "--", *command]
@@ -521,6 +525,7 @@ def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) 
 
 
 @linux_only
+@pytest.mark.once
 def test_a_command_that_computes_has_not_stalled(home: Home, phone: Phone) -> None:
     command = [sys.executable, "-c", "import time\nuntil = time.time() + 3\nwhile time.time() < until: pass"]
 

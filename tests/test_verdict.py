@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import pytest
-from conftest import Kernel
+from conftest import Home, Kernel
 from phone import Phone
 
 from knock_magic import verdict
@@ -99,9 +99,14 @@ def test_it_is_said_in_korean_and_in_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("values", "metric", "best"),
-    [([1, 3, 2], "acc", 3), ([1, 3, 2], "loss", 1), ([None, "nan", True, "0.5"], "acc", 0.5), ([], "acc", None)],
+    [
+        ([1, 3, 2], "acc", {"best": 3, "best_of": 3}),
+        ([1, 3, 2], "loss", {"best": 1, "best_of": 3}),
+        ([None, "nan", True, "0.5"], "acc", {"best": 0.5, "best_of": 1}),
+        ([], "acc", {"best": None, "best_of": 0}),
+    ],
 )
-def test_the_best_of_earlier_runs(values: Any, metric: str, best: Optional[float]) -> None:
+def test_the_best_of_earlier_runs(values: Any, metric: str, best: Dict[str, Any]) -> None:
     assert verdict.best_of(values, metric) == best
 
 
@@ -147,3 +152,15 @@ def test_what_usually_happens_is_told_where_nothing_tells_how_far_it_is(
     told = phone.wait_for(name="usual", event="progress")
     assert "usually 1 s, 2 runs" in told["text"] or "usually 1." in told["text"]
     assert told["progress"] is None
+
+
+def test_what_is_shown_under_the_cell_is_compared_too(home: Home, start_kernel: Callable[..., Kernel]) -> None:
+    """With no channel at all: then the courier tells the kernel what came before."""
+    kernel = start_kernel(home.env())
+    kernel.load()
+    cell = "%%knock alone --metric acc --baseline best\nimport time; time.sleep({wait}); acc = {acc}"
+    kernel.run(cell.format(wait=0, acc=0.5))
+
+    said = kernel.run(cell.format(wait=1, acc=0.75)).said
+
+    assert "acc 0.75 is 0.25 better than the run before, 0.5" in said
