@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 TYPE_CHECKING = False
@@ -64,7 +65,8 @@ def _readable(text: str) -> str:
 
 def _paired(text: str) -> str:
     """`text` with each pair of surrogates as its character; a lone one would stop every encoder later."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    # Not `str.encode`, which reads a module for this encoding at its first use: there may be no descriptor left.
+    return codecs.utf_16_le_decode(codecs.utf_16_le_encode(text, "surrogatepass")[0], "replace", True)[0]
 
 
 def _cut(text: str, limit: int, is_more: bool) -> str:

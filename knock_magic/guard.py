@@ -23,10 +23,18 @@ def guarded(function: Callable[..., Result]) -> Callable[..., Optional[Result]]:
         try:
             return function(*arguments, **options)
         except Exception as error:
-            log.error("knock_magic: a fault of its own; what you run is not affected\n%s", in_words(error))
+            _log(error)
             return None
 
     return careful
+
+
+def _log(error: BaseException) -> None:
+    try:
+        words = in_words(error)
+    except Exception:  # as where no descriptor is left to read a module with
+        words = type(error).__name__
+    log.error("knock_magic: a fault of its own; what you run is not affected\n%s", words)
 
 
 def in_words(error: BaseException) -> str:

@@ -106,8 +106,10 @@ class CellWatcher:
         body = "".join(head.strip(cell.info.raw_cell.splitlines(keepends=True)))
         cell.run = self._run(cell, self._expanded(cell.options.name) or name_of(body) or head.MARK)
         cell.run.start()
-        from knock_magic.signs import watch  # with the first armed cell, and not at load
-
+        try:
+            from knock_magic.signs import watch  # with the first armed cell, and not at load
+        except OSError:  # no descriptor is left to read it with; the next cell tries again, and this one knocks too
+            return
         watch(self._knocker, cell.run, cell.rules)
 
     def _parse(self, typed: str) -> Options:

@@ -21,6 +21,8 @@ Start = Callable[..., FrontEnd]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Chromium, headless. It ends with this folder's tests: Playwright keeps an event loop in the main thread."""
+    if not WANTED:  # before any front end is looked for
+        pytest.importorskip("playwright", reason="a browser needs playwright")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
