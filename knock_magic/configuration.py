@@ -176,6 +176,23 @@ class Configuration:
         """Ask Colab or Kaggle for the secrets called `variables`; what stood in the way."""
         return self._secrets.fetch(variables)
 
+    def forget_channel(self, name: str) -> None:
+        """Take the settings of the channel `name` out of the settings file.
+
+        Raises:
+            SettingsError: the file can't be changed.
+        """
+
+        def change(data: Dict[str, Any]) -> None:
+            if isinstance(data.get("channels"), dict):
+                data["channels"].pop(name, None)
+
+        self._file.update(change)
+
+    def is_in_file(self, name: str) -> bool:
+        """Whether the settings file has settings of the channel `name`."""
+        return bool(self.sources.file.get("channels", {}).get(name))
+
     def save_template(self, name: str, texts: Own) -> None:
         """Keep the person's own template `name` in the settings file, and have it at once.
 

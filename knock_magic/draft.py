@@ -124,6 +124,19 @@ class Draft:
         self._knocker.reread(self.name)
         return list(stronger)
 
+    def forget(self) -> None:
+        """Take what is saved out of the settings file, and knock there no more.
+
+        Raises:
+            KnockError: it can't be changed.
+        """
+        self.typed.clear()
+        self.faults.clear()
+        self._configuration.forget_channel(self.name)
+        if self.name in in_use(self._knocker):
+            switch(self._knocker, self.name, False)
+        self._knocker.reread(self.name)
+
 
 def in_use(knocker: Knocker) -> List[str]:
     """The channels that the person chose, or that are used as the only ones set up; not the embedded default."""

@@ -240,6 +240,28 @@ def test_a_key_in_the_wrong_field_is_taken_out(open_panel: Open) -> None:
     assert "xoxb-1234" not in everything(panel)
 
 
+def test_settings_can_be_taken_out_again(open_panel: Open, phone: Phone, tmp_path: Path) -> None:
+    panel = open_panel("webhook")
+    type_into(panel, "url", phone.url)
+    click(panel)
+    one = panel.channels.open_channel
+    assert one
+
+    one.forget_button.click()
+
+    assert settings(tmp_path) == {"channels": {}, "to": []}
+    assert panel._knocker.in_use() == ("notebook",)
+    assert one.form.fields["url"].placeholder == ""
+
+
+def test_the_embedded_default_has_a_form_and_nothing_to_test(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel("notebook")
+    type_into(panel, "sound", True)
+
+    assert "Saved in" in click(panel)
+    assert settings(tmp_path) == {"channels": {"notebook": {"sound": True}}}
+
+
 # No secret in the document.
 
 

@@ -109,3 +109,15 @@ def test_secrets_read_in_the_panel_show_in_the_form(colab: Place, knocker: Knock
 
     assert one.form.fields["url"].placeholder == "saved ••••"
     assert "KNOCK_WEBHOOK_URL" in one.form.hints["url"].widget.value
+
+
+def test_what_was_typed_before_stays_as_it_is(colab: Place, knocker: Knocker) -> None:  # noqa: F811
+    one = OneChannel(knocker, "webhook", lambda: None, lambda: None)
+    one.form.fields["url"].set_state({"value": "no address"})
+    one.form.fields["secret"].set_state({"value": "signing key"})
+    one.place.chips["secrets"].click()
+
+    one.place.read.click()
+
+    assert "must be an address" in one.form.hints["url"].widget.value
+    assert one.form.fields["secret"].placeholder == "taken ••••"

@@ -71,6 +71,25 @@ def test_the_file_wins_over_the_default(desk: Desk) -> None:
     assert (found.auto, found.template, found.to, found.disable) == (120.0, "short", ["notebook"], True)
 
 
+def test_what_every_run_goes_by_comes_from_the_settings_unless_a_cell_says(desk: Desk) -> None:
+    desk.environ.update(KNOCK_ON="failed,died", KNOCK_EVERY="30m", KNOCK_STALL="15m")
+    knocker = desk.open()
+
+    general = knocker.rules(Options(), min_s=0.0)
+    cells = knocker.rules(Options(on=("finished",), every=60.0, stall=120.0), min_s=0.0)
+
+    assert (general["on"], general["every_s"], general["stall_s"]) == (["failed", "died", "progress"], 1800.0, 900.0)
+    assert (cells["on"], cells["every_s"], cells["stall_s"]) == (["finished", "progress"], 60.0, 120.0)
+
+
+def test_what_is_no_outcome_is_told(desk: Desk) -> None:
+    desk.environ["KNOCK_ON"] = "failed,fnished"
+
+    assert desk.open().settings.on == []
+    assert "KNOCK_ON must be outcomes" in desk.text
+    assert "Did you mean finished?" in desk.text
+
+
 def test_the_environment_wins_over_the_file(desk: Desk) -> None:
     desk.file(auto="2m", template="short")
     desk.environ["KNOCK_AUTO"] = "3m"

@@ -128,6 +128,7 @@ class OneChannel:
         self.answer = Answer(say("before test"))
         self.test_button = button(say("test"), self.test, "k-main")
         self.anyway = button(say("save anyway"), self.save_anyway, "k-quiet")
+        self.forget_button = button(say("forget"), self.forget, "k-quiet")
         self.use = tick(say("use it"), name in draft.in_use(knocker), self._switch)
         show(self.anyway, False)
         self._title = page("")
@@ -142,7 +143,7 @@ class OneChannel:
             self.test_button.description = say("save")
             self.answer.rest("")
             return [*body, self.form.widget, wrapped(self.test_button, classes=["k-gap"]), self.answer.widget]
-        actions = wrapped(self.test_button, self.anyway, self.use, classes=["k-gap"])
+        actions = wrapped(self.test_button, self.anyway, self.use, self.forget_button, classes=["k-gap"])
         login = [self.login.widget] if self.login else []
         return [*body, self.form.widget, *login, actions, self.answer.widget, self.place.widget]
 
@@ -158,6 +159,7 @@ class OneChannel:
         self.use.value = self.name in draft.in_use(self._knocker)
         self._is_drawing = False
         show(self.use, not self.draft.missing())
+        show(self.forget_button, self._knocker.configuration.is_in_file(self.name))
 
     def _typed(self) -> None:
         show(self.anyway, False)
@@ -241,6 +243,19 @@ class OneChannel:
         else:
             self.answer.bad(say("no answer"))
         show(self.anyway, bool(self.draft.typed))
+
+    def forget(self) -> None:
+        """Take the channel's settings out of the file."""
+        try:
+            self.draft.forget()
+        except KnockError as problem:
+            self.answer.bad(str(problem))
+            return
+        self.form.rest()
+        self.form.empty()
+        self._draw()
+        self.answer.good(say("forgotten", where=self._knocker.configuration.file_name))
+        self._changed()
 
     def save_anyway(self) -> None:
         """Save what was typed though it does not work, since the person insists."""

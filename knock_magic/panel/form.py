@@ -94,12 +94,29 @@ class Form:
         self.fields[name].remove_class("k-fault")
         self._help(name)
 
+    def empty(self) -> None:
+        """Show in each field what is set now, which may be nothing."""
+        self._is_filling = True
+        for name, field in self.fields.items():
+            value = getattr(self._draft.channel, name)
+            if isinstance(field, ipywidgets.Text) and not isinstance(field, SecretField):
+                field.value = _as_text(value)
+            elif not isinstance(field, SecretField):
+                field.value = value
+        self._is_filling = False
+
     def rest(self) -> None:
-        """Show what is set, and nothing of what was typed before."""
+        """Show how each field stands: what is wrong with it, that it was taken, or what is set."""
         for name in self.fields:
-            if isinstance(self._draft.fields[name], Secret):
-                self.fields[name].placeholder = say("saved secret") if self._draft.is_stored(name) else ""
+            is_secret = isinstance(self._draft.fields[name], Secret)
+            if is_secret:
+                stored = say("saved secret") if self._draft.is_stored(name) else ""
+                self.fields[name].placeholder = say("taken secret") if self._draft.typed.get(name) else stored
             self._unmark(name)
+            if name in self._draft.faults:
+                self.mark(name, self._draft.faults[name])
+            elif is_secret and self._draft.typed.get(name):
+                self.hints[name].good(say("not saved yet"))
 
     def _help(self, name: str) -> None:
         trait, where = self._draft.fields[name], self._draft.set_by(name)

@@ -31,7 +31,7 @@ class PlaceBox:
         places = {"Colab": ("secrets", "drive", "runtime"), "Kaggle": ("secrets", "runtime")}.get(self.service, ())
         self.chips = {place: button(self._name(place), self._goer(place), "k-chip") for place in places}
         self._about = page("")
-        self.read = button(say("place read"), self.fetch, "k-plain")
+        self.read = button(say("place read"), self.fetch, "k-plain", "k-small")
         self.answer = Answer(say("place rest"))
         self.widget = column(
             page(f'<h3 class="k-group k-gap">{escaped(say("place title", service=self.service))}</h3>'),
@@ -86,7 +86,7 @@ class PlaceBox:
             f"<li><code>{escaped(name)}</code> {escaped(self._about_name(name, is_needed, bool(known.get(name))))}</li>"
             for name, is_needed in self.names().items()
         )
-        about = say("place secrets about", service=self.service)
+        about = say(f"place secrets {self.service}")
         self._tell(f"<p>{escaped(about)}</p><ul class='k-names'>{rows}</ul>")
 
     def _about_name(self, name: str, is_needed: bool, is_there: bool) -> str:

@@ -90,7 +90,7 @@ font-weight:600;white-space:nowrap;align-self:flex-start}}
 .knock-panel .k-wrap{{display:flex!important;flex-flow:row wrap!important;gap:8px 8px;align-items:center}}
 .knock-panel .k-ticks{{gap:8px 20px}}
 .knock-panel .k-gap{{margin-top:18px!important}}
-.knock-panel .k-small{{margin-top:8px!important}}
+.knock-panel .k-small.k-small{{margin-top:10px!important}}
 
 .knock-panel .k-group{{padding:14px 2px 6px!important}}
 .knock-panel .k-rows{{border:1px solid var(--k-line);border-radius:12px;overflow:hidden!important}}

@@ -126,11 +126,17 @@ WORDS: Dict[str, Dict[str, str]] = {
         "en": "Saved in {where} on {service}'s machine: gone when it takes the machine away.",
         "ko": "{service} 기계의 {where}에 저장해요. 런타임이 끝나면 함께 사라져요.",
     },
-    "place secrets about": {
-        "en": "Create these in {service} (in Colab: the key on the left; in Kaggle: Add-ons > Secrets), let this "
-        "notebook read them, then press the button. They are read again in every later runtime.",
-        "ko": "{service}에서 아래 이름으로 만들고(Colab은 왼쪽 열쇠, Kaggle은 Add-ons > Secrets) 이 노트북의 접근을 켠 뒤 "
-        "버튼을 눌러 주세요. 다음 런타임부터는 저절로 읽어요.",
+    "place secrets Colab": {
+        "en": "Create these under the key on the left, switch their notebook access on, then press the button. "
+        "They are read by themselves in every later runtime.",
+        "ko": "왼쪽 열쇠 메뉴에서 아래 이름으로 만들고 노트북 액세스를 켠 뒤 버튼을 눌러 주세요. "
+        "다음 런타임부터는 자동으로 읽어요.",
+    },
+    "place secrets Kaggle": {
+        "en": "Create these under Add-ons > Secrets, attach them to this notebook, then press the button. "
+        "They are read by themselves in every later session.",
+        "ko": "Add-ons > Secrets에서 아래 이름으로 만들고 이 노트북에 연결한 뒤 버튼을 눌러 주세요. "
+        "다음 세션부터는 자동으로 읽어요.",
     },
     "place found": {"en": "read", "ko": "읽음"},
     "place to": {"en": "e.g. {names}", "ko": "예: {names}"},

@@ -113,7 +113,7 @@ class FrontEnd:
         self._server = subprocess.Popen(
             self._command(),
             cwd=str(home.work),
-            env={**home.env(LANG="C.UTF-8"), **(env or {})},
+            env={**home.env(LANG="C.UTF-8", HOME=str(home.folder)), **(env or {})},  # so paths begin with ~
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
