@@ -146,8 +146,9 @@ def begun(door: Knocker, name: str, rules: Mapping[str, Any], **watching: Any) -
             door.tell(event, rules)
 
     run = Run(clean(one_line(name, NAME_LIMIT), NAME_LIMIT), tell, notebook=door.notebook())
+    outer, _ = here()
     run.start()
-    watch(door, run, rules, **watching)
+    watch(door, run, rules, outer=outer, **watching)
     return run
 
 

@@ -63,8 +63,8 @@ class Knock(Settings):
     lang = Language(help="Language of messages and errors; empty: the locale's.").tag(
         config=True, ko="메시지와 오류의 언어, 비우면 시스템 언어"
     )
-    tail = Bool(False, help="Show the last lines that a cell printed, in detailed messages.").tag(
-        config=True, ko="셀이 출력한 마지막 줄을 detailed 메시지에 보여 줌"
+    tail = Bool(False, help="Show the last lines that were printed, in detailed messages.").tag(
+        config=True, ko="마지막에 출력한 몇 줄을 detailed 메시지에 보여 줌"
     )
     disable = Bool(False, help="Load, but neither watch nor knock.").tag(
         config=True, ko="불러오되 지켜보지도 알리지도 않음"

@@ -229,6 +229,9 @@ class Courier:
         if line is None:
             return
         line["event"]["progress"] = message["progress"]  # as far as it came, should it die
+        if not message["limit_s"]:  # a run within it beats for both
+            self._pulses.pop(run, None)
+            return
         if self._pulses.setdefault(run, stalls.Pulse()).beat(time.monotonic(), message["limit_s"]):
             self._keep(_on_the_way(line, "progress", "again"), line["rules"])
 

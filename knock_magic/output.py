@@ -36,12 +36,13 @@ class Output:
 
     def _listen(self, stream: Any) -> None:
         try:
-            listener = Listener(stream, self._hear)
+            listener = Listener(stream, self.hear)
         except Exception:  # no stream at all (pythonw), or one of a kind that can't be changed
             return
         self._listeners.append(listener)
 
-    def _hear(self, text: Any) -> None:
+    def hear(self, text: Any) -> None:
+        """Something was written."""
         self.count += 1
         if self.keeps and type(text) is str:
             self._pieces.append((time.monotonic(), text[-PIECE:]))

@@ -17,6 +17,7 @@ from knock_magic.knocker import Knocker, say_on_stderr
 from knock_magic.language import pick
 from knock_magic.names import name_of
 from knock_magic.options import Options, from_words
+from knock_magic.output import output
 from knock_magic.runs import Run, peak_bytes_of_children
 
 EXIT_CODE = "exit_code"  # the metric that a command's exit code is shown as
@@ -100,6 +101,7 @@ def _tell_end(run: Optional[Run], ending: Ending, oom: bool, environ: Mapping[st
     elif ending.code:
         run.fail(ErrorInfo("ExitCode", ending.tail), {EXIT_CODE: ending.code})
     else:
+        output.hear(ending.tail)  # with an error it is told anyway
         run.finish()
 
 

@@ -72,6 +72,7 @@ class Track:
         self._known: Dict[str, Metric] = {}
         self._looked_at = 0.0
         self._warned = False
+        self.inner: List[Track] = []  # of runs that began within this one
         self._stillness = Stillness(rules.get("stall_s"), Work(os.getpid()), clock())
         self._printed = heard()
         self._beaten = -math.inf
@@ -176,8 +177,17 @@ class Track:
             if name in self._known or len(self._known) < MOST_METRICS:
                 self._note({name: self._taken(name, value)})
 
+    def can_stall(self) -> bool:
+        """Whether it will be told of, should nothing happen any more."""
+        return not self.run.ended and self._stalls and self._stillness.limit_s is not None
+
     def _look_for_life(self, now: float, span: float, moved: bool, printed: bool) -> None:
         news = self._stillness.look(now, span, moved, printed, self._helpers)
+        self.inner = [track for track in self.inner if not track.run.ended]
+        if any(track.can_stall() for track in self.inner):  # one stall is told of once, and where it is
+            self._stillness.start_again()
+            self._stop_beating(now)
+            return
         if news == STALLED:
             self.run.stall(self._stillness.still_s, self._progress(now, with_eta=False))
         elif news == AGAIN:
@@ -186,6 +196,11 @@ class Track:
         if self._beat and now - self._beaten >= stalls.beat_s(limit) - self.tick_s / 2:
             self._beaten = now
             self._beat(stalls.UNASKED_BEATS_S if limit is None else limit, self._progress(now, with_eta=False))
+
+    def _stop_beating(self, now: float) -> None:
+        if self._beat and self._beaten > -math.inf:
+            self._beaten = -math.inf
+            self._beat(0.0, self._progress(now, with_eta=False))
 
     def _progress(self, now: float, *, with_eta: bool = True) -> Optional[Progress]:
         with self._lock:
@@ -250,6 +265,10 @@ class Stillness:
             self._told, self._busy_looks = True, 0
             return STALLED
         return None
+
+    def start_again(self) -> None:
+        """Count from now."""
+        self._told, self.still_s, self._idle_s = False, 0.0, None
 
     def _look_for_work(self, now: float, limit: float, helpers: Callable[[], List[int]]) -> None:
         interval = max(limit / LOOKS_FOR_WORK, min(TICK_S, limit / 4))
@@ -441,8 +460,19 @@ sampler = Sampler()
 
 
 @guarded
-def watch(door: Knocker, run: Run, rules: Mapping[str, Any], *, here: bool = True, **options: Any) -> None:
-    """Look at `run` from here on, until it ends. `here`: it is this interpreter that works."""
+def watch(
+    door: Knocker, run: Run, rules: Mapping[str, Any], *, here: bool = True, outer: Optional[Run] = None, **options: Any
+) -> None:
+    """Look at `run` from here on, until it ends.
+
+    Args:
+        door: through which it is told.
+        run: the run, started.
+        rules: its rules.
+        here: whether it is this interpreter that works on it.
+        outer: the run that it is part of.
+        options: more of `Track`.
+    """
 
     def beat(limit: float, progress: Optional[Progress]) -> None:
         door.sidecar.beat(run.id, limit, progress)
@@ -451,4 +481,6 @@ def watch(door: Knocker, run: Run, rules: Mapping[str, Any], *, here: bool = Tru
         return [pid for pid in (door.sidecar.courier_pid,) if pid]
 
     run.track = Track(run, rules, beat=beat if here else None, helpers=helpers, **options)
+    if outer and outer.track:
+        outer.track.inner.append(run.track)
     sampler.add(run.track)

@@ -224,6 +224,28 @@ def test_a_long_validation_has_not_stalled(sign: str) -> None:
     assert scene.said() == []
 
 
+def test_of_a_run_within_another_one_stall_is_told() -> None:
+    outer, inner = Scene(stall_s=60.0), Scene(stall_s=60.0)
+    outer.track.inner.append(inner.track)
+    for _ in range(200):
+        outer.pass_by(1)
+        inner.pass_by(1)
+    assert (outer.said(), inner.said()) == ([], ["stalled"])
+    assert outer.beats == []
+
+    inner.run.finish()
+    outer.pass_by(200)
+    assert outer.said() == ["stalled"]
+
+
+def test_a_run_that_can_not_stall_hides_no_other() -> None:
+    outer, inner = Scene(stall_s=60.0), Scene()
+    outer.track.inner.append(inner.track)
+    outer.pass_by(200)
+
+    assert outer.said() == ["stalled"]
+
+
 def test_work_for_a_moment_is_not_going_again() -> None:
     """A hanging process may hiccup: what collects garbage, a watcher beside it."""
     scene = Scene(stall_s=60.0)
@@ -427,6 +449,19 @@ def test_an_interpreter_that_is_held_does_not_respond(kernel_with_knock: Kernel,
     assert "is going again" in phone.wait_for(name="held", event="progress")["title"]
 
 
+@linux_only
+@pytest.mark.once
+def test_a_run_within_a_cell_is_told_of_alone(kernel_with_knock: Kernel, phone: Phone) -> None:
+    kernel_with_knock.run(
+        "%%knock cell --stall 1s\nimport ctypes, knock, time\nwith knock.run('within', stall='1s'):\n"
+        "    time.sleep(1)\n    ctypes.PyDLL(None).usleep(4_000_000)\n    print('on'); time.sleep(0.5)"
+    )
+
+    phone.wait_for(name="cell", event="finished")
+    stalled = [knock["name"] for knock in phone.knocks if knock["event"] == "stalled"]
+    assert stalled == ["within"]
+
+
 def test_a_nan_knocks_at_once(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.run(
         "%%knock nans\nimport knock\nfor step in range(5): knock.progress(step, 5, loss=float('nan'))"
@@ -522,6 +557,19 @@ def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) 
     phone.wait_for(name="silent", event="finished")
     assert phone.wait_for(name="silent", event="stalled")["progress"] is None
     assert progress_of(phone, "silent")[0] is None
+
+
+def test_a_commands_last_errors_are_told_where_they_are_wanted(home: Home, phone: Phone) -> None:
+    command = [sys.executable, "-c", "import sys; print('epoch 9', file=sys.stderr)"]
+
+    subprocess.run(
+        [sys.executable, "-m", "knock_magic", "run", "tail", "--template", "detailed", "--", *command],
+        env=home.knocking_at(phone, KNOCK_TAIL="1"),
+        check=True,
+        timeout=60,
+    )
+
+    assert "epoch 9" in phone.wait_for(name="tail")["text"].splitlines()
 
 
 @linux_only
