@@ -49,6 +49,7 @@ def open_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open
     for knocker in opened:
         end_of(knocker)
     language.use(None)
+    ipywidgets.Widget.close_all()
     home.clean()
 
 
@@ -297,6 +298,22 @@ def test_a_secret_field_holds_nothing_even_when_it_is_told_to() -> None:
 
 
 # The other steps.
+
+
+def test_what_is_not_shown_any_more_is_not_saved_any_more(open_panel: Open) -> None:
+    panel = open_panel()
+
+    def count() -> int:
+        return len(ipywidgets.Widget.get_manager_state()["state"])
+
+    panel.channels.open("slack")
+    panel.channels.close()
+    before = count()
+    for name in ("webhook", "slack"):
+        panel.channels.open(name)
+        panel.channels.close()
+
+    assert count() == before
 
 
 def test_every_step_opens(open_panel: Open) -> None:

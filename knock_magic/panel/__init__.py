@@ -16,7 +16,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.panel.channels_step import ChannelsStep
 from knock_magic.panel.done_step import DoneStep, startup_folder
 from knock_magic.panel.message_step import MessageStep
-from knock_magic.panel.parts import button, page, show, styled
+from knock_magic.panel.parts import button, page, replace, show, styled
 from knock_magic.panel.style import MARK, SHEET, escaped
 from knock_magic.panel.when_step import WhenStep
 from knock_magic.panel.words import say
@@ -55,7 +55,7 @@ class Panel:
         )
         self._pages = {name: styled(ipywidgets.VBox([step.widget]), "k-page") for name, step in self._steps.items()}
         nav = styled(ipywidgets.Box(list(self.tabs.values())), "k-nav")
-        self.widget.children = [head, nav, *self._pages.values()]
+        replace(self.widget, [head, nav, *self._pages.values()])
         self.go(self.step)
 
     def _goer(self, name: str) -> Callable[[], None]:

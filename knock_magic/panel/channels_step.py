@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -21,7 +22,7 @@ from knock_magic.messages import TEST_SECONDS
 from knock_magic.panel.form import Form
 from knock_magic.panel.kakao_box import FILLED, KakaoBox
 from knock_magic.panel.likeness import LOOKS
-from knock_magic.panel.parts import Answer, button, column, page, show, styled, tick, wrapped
+from knock_magic.panel.parts import Answer, button, column, page, replace, show, styled, tick, wrapped
 from knock_magic.panel.place_box import PlaceBox
 from knock_magic.panel.style import escaped, numbered
 from knock_magic.panel.words import say
@@ -74,7 +75,7 @@ class ChannelsStep:
             self._groups.append((head, column(*(self.rows[name] for name in names), classes=["k-rows"]), names))
         title = page(f"<h2>{escaped(say('channels title'))}</h2><p class='k-lead'>{escaped(say('channels lead'))}</p>")
         shown = [each for head, rows, _ in self._groups for each in (head, rows)]
-        self._list.children = [title, self._search, self._nothing, *shown]
+        replace(self._list, [title, self._search, self._nothing, *shown])
         self._filter()
 
     def _row(self, name: str, state: status.State) -> Any:
@@ -106,7 +107,7 @@ class ChannelsStep:
     def open(self, name: str) -> None:
         """Show the channel `name`."""
         self.open_channel = OneChannel(self._knocker, name, self.close, self._changed)
-        self._one.children = [self.open_channel.widget]
+        replace(self._one, [self.open_channel.widget])
         show(self._list, False)
         show(self._one, True)
 
@@ -122,7 +123,7 @@ class OneChannel:
         self._label = _label(name)
         self._is_testing = False
         self._is_drawing = False
-        self.login = KakaoBox(knocker, self.draft, self._renew) if name == KakaoBox.key else None
+        self.login = KakaoBox(knocker, self.draft, self._renew, self._mark_mentioned) if name == KakaoBox.key else None
         self.form = Form(self.draft, self._typed, without=FILLED if self.login else ())
         self.place = PlaceBox(knocker, lambda: [name], self._renew)
         self.answer = Answer(say("before test"))
@@ -240,9 +241,16 @@ class OneChannel:
         self.draft.withdraw()
         if reason:
             self.answer.bad(say("not arrived"), reason, say("next step"))
+            self._mark_mentioned(reason)
         else:
             self.answer.bad(say("no answer"))
         show(self.anyway, bool(self.draft.typed))
+
+    def _mark_mentioned(self, reason: str) -> None:
+        """Mark the fields that `reason` names; of the names that are plain words too, only those of keys."""
+        for name in self.form.fields:
+            if ("_" in name or name in ("token", "password")) and re.search(rf"(?<!\w){name}(?![A-Za-z0-9_])", reason):
+                self.form.mark(name, say("look here"))
 
     def forget(self) -> None:
         """Take the channel's settings out of the file."""

@@ -13,7 +13,7 @@ from knock_magic.kakao_login import ASKED_FOR, KakaoLogin
 from knock_magic.knocker import Knocker
 from knock_magic.panel.parts import Answer, button, column, page, show, styled
 from knock_magic.panel.secret_field import SecretField
-from knock_magic.panel.style import escaped
+from knock_magic.panel.style import escaped, numbered
 from knock_magic.panel.words import say
 
 FILLED = ("refresh_token",)  # what the login sets, so that nobody has to
@@ -28,10 +28,13 @@ class KakaoBox:
 
     key = Kakao.key
 
-    def __init__(self, knocker: Knocker, draft: Draft, done: Callable[[], None]) -> None:
+    def __init__(
+        self, knocker: Knocker, draft: Draft, done: Callable[[], None], refused: Callable[[str], None]
+    ) -> None:
         self._knocker = knocker
         self._draft = draft
         self._done = done
+        self._refused = refused  # is told what Kakao said, to mark the field that it is about
         self._login: Optional[KakaoLogin] = None
         self._expiry: Optional[threading.Timer] = None
         self._finishing: Optional[threading.Thread] = None
@@ -74,7 +77,7 @@ class KakaoBox:
             self.answer.bad(str(problem))
             return
         self.link.value = (
-            f'<p class="k-small">{escaped(say("kakao open"))}</p><p class="k-small"><a class="k-go" href="{escaped(begun.address)}" '
+            f'<div class="k-small">{numbered(say("kakao open"), [])}</div><p class="k-small"><a class="k-go" href="{escaped(begun.address)}" '
             f'target="_blank" rel="noopener noreferrer">{escaped(say("kakao link"))}</a></p>'
         )
         show(self._open, True)
@@ -105,6 +108,7 @@ class KakaoBox:
             if not self._login.is_open:
                 self._close()
             self.answer.bad(str(problem))
+            self._refused(str(problem))
             return
         for name in ASKED_FOR:
             self._draft.typed.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import ipywidgets
 
@@ -35,6 +35,21 @@ def column(*children: Any, classes: Any = ()) -> Any:
 def wrapped(*children: Any, classes: Any = ()) -> Any:
     """Side by side, in as many lines as it takes."""
     return styled(ipywidgets.HBox(list(children)), "k-wrap", *classes)
+
+
+def replace(box: Any, children: List[Any]) -> None:
+    """Have `box` hold `children`; what it held before ends, or it would be saved with every notebook from then on."""
+    gone = [child for child in box.children if child not in children]
+    box.children = children
+    for child in gone:
+        _end(child)
+
+
+def _end(widget: Any) -> None:
+    parts = [getattr(widget, name, None) for name in ("layout", "style")]  # widgets too, though nobody sees them
+    for each in (*getattr(widget, "children", ()), *filter(None, parts)):
+        _end(each)
+    widget.close()
 
 
 def button(text: str, clicked: Callable[[], None], *classes: str, tooltip: str = "") -> Any:

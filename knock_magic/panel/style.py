@@ -115,8 +115,8 @@ color:var(--k-accent);font-weight:700;font-size:14px}}
 .knock-panel .k-title .k-mark{{width:42px;height:42px;border-radius:12px;font-size:18px}}
 
 .knock-panel .k-steps{{padding:14px 18px 14px;border-radius:12px;background:var(--k-well)}}
-.knock-panel .k-steps ol{{margin:6px 0 0 1.35em;list-style:decimal}}
-.knock-panel .k-steps li{{padding:2px 0 2px 3px}} .knock-panel .k-steps li::marker{{color:var(--k-soft);font-weight:600}}
+.knock-panel ol{{margin:6px 0 0 1.35em;list-style:decimal}}
+.knock-panel li{{padding:2px 0 2px 3px}} .knock-panel li::marker{{color:var(--k-soft);font-weight:600}}
 .knock-panel .k-steps ul{{margin:8px 0 0 1.2em;list-style:disc}}
 .knock-panel a.k-go{{display:inline-block;padding:8px 16px;border-radius:var(--k-round);background:#fee500;color:#191600!important;font-weight:650;text-decoration:none}}
 .knock-panel .k-steps p{{margin:6px 0 0}}
@@ -156,6 +156,8 @@ font-size:14px!important;line-height:1.5!important;font-weight:500;color:var(--k
 .knock-panel dl{{display:grid;grid-template-columns:auto 1fr;gap:9px 18px;margin:0}}
 .knock-panel dt{{white-space:nowrap;color:var(--k-soft);font-weight:500}} .knock-panel dd{{margin:0;font-weight:600}}
 .knock-panel pre.k-copy{{margin:6px 0 0!important;padding:12px 14px!important;border-radius:12px!important;user-select:all;-webkit-user-select:all;cursor:copy}}
+/* The classic Notebook puts a tall output into a low box with a scroll bar. */
+.output_scroll:has(.knock-panel){{height:auto!important;max-height:none!important;overflow:visible!important;box-shadow:none!important}}
 @container (max-width:520px){{.knock-panel .k-head,.knock-panel .k-page{{padding-left:16px!important;padding-right:16px!important}}
 .knock-panel .k-nav{{padding:0 4px!important}} .knock-panel .k-nav button::before{{display:none}}
 .knock-panel .k-row .k-state{{font-size:0}} .knock-panel .k-row .k-state::before{{margin:0}}

@@ -75,6 +75,7 @@ WORDS: Dict[str, Dict[str, str]] = {
         "en": "No answer within half a minute. It is tried again by itself; %knock shows what becomes of it.",
         "ko": "30초 안에 응답이 없었어요. 자동으로 다시 보내고, 결과는 %knock으로 볼 수 있어요.",
     },
+    "look here": {"en": "Look at this one.", "ko": "이 값을 확인해 주세요."},
     "next step": {"en": "Put it right above, and test again.", "ko": "위에서 고친 뒤 다시 테스트해 주세요."},
     "saved in": {"en": "Saved in {where}.", "ko": "{where}에 저장했어요."},
     "stronger": {
@@ -97,10 +98,10 @@ WORDS: Dict[str, Dict[str, str]] = {
         "ko": "아직 로그인하지 않았어요. 위에 키를 넣고 시작해 주세요.",
     },
     "kakao open": {
-        "en": "1. Open this link and agree. 2. The browser ends at a page that may not load: copy its whole address "
-        "from the address bar, and paste it below.",
-        "ko": "1. 링크를 열고 동의해 주세요. 2. 마지막에 열리지 않는 페이지가 나와도 괜찮아요. "
-        "주소창의 주소를 전부 복사해 아래에 붙여 넣어 주세요.",
+        "en": "1. Open this link and agree.\n2. The browser ends at a page that may not load; that is fine.\n"
+        "3. Copy its whole address from the address bar, and paste it below.",
+        "ko": "1. 링크를 열고 동의해 주세요.\n2. 마지막에 페이지가 열리지 않아도 괜찮아요.\n"
+        "3. 주소창의 주소를 전부 복사해 아래에 붙여 넣어 주세요.",
     },
     "kakao link": {"en": "Open the login of Kakao", "ko": "카카오 로그인 열기"},
     "kakao paste": {"en": "The address where the browser ended", "ko": "브라우저가 마지막에 도착한 주소"},

@@ -32,6 +32,7 @@ def one(service: Service) -> Iterator[OneChannel]:
     language.use("en")
     yield OneChannel(knocker, "kakao", lambda: None, lambda: None)
     language.use(None)
+    ipywidgets.Widget.close_all()
     end_of(knocker)
 
 
@@ -84,6 +85,17 @@ def test_without_a_key_it_says_what_is_missing(one: OneChannel) -> None:
 
     assert "rest_api_key" in one.login.answer.widget.value
     assert one.login.link.value == ""
+
+
+def test_what_kakao_refuses_is_marked_at_its_field(one: OneChannel) -> None:
+    assert one.login
+    one.form.fields["rest_api_key"].set_state({"value": KEY})
+    one.login.start.click()
+
+    answer = paste(one, "KOE010")
+
+    assert "the client secret does not fit" in answer
+    assert "Look at this one" in one.form.hints["client_secret"].widget.value
 
 
 def test_a_test_before_the_login_sends_nothing(one: OneChannel, service: Service) -> None:
