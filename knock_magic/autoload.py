@@ -43,8 +43,8 @@ def line(startup_folder: str) -> str:
         )
     return pick(
         {
-            "en": f"Not loaded by itself: there is no {path}.",
-            "ko": f"자동으로 불러오지 않아요. {path} 파일이 없어요.",
+            "en": "Not loaded by itself. To change that: %knock autoload on",
+            "ko": "자동으로 불러오지 않아요. 바꾸려면 %knock autoload on을 실행해 주세요.",
         }
     )
 

@@ -14,7 +14,7 @@ from traitlets import Bool, List as ListTrait, Unicode
 
 from knock_magic import channels, folders, language, own_templates, plugins
 from knock_magic.channels.base import Channel
-from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
+from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean, nearest, perhaps, seen
 from knock_magic.notebook_secrets import NotebookSecrets
 from knock_magic.own_templates import Own
 from knock_magic.rules import OUTCOMES
@@ -35,9 +35,12 @@ class Outcomes(ListTrait):
         names = super().validate(obj, value) or []
         for name in names:
             if name not in OUTCOMES:
-                hint_en, hint_ko = did_you_mean(str(name), OUTCOMES)
+                hint_en, hint_ko = did_you_mean(name, OUTCOMES)
                 known = ", ".join(OUTCOMES)
-                raise Explained(f"must be outcomes: {known}.{hint_en}", f"쓸 수 있는 결과: {known}.{hint_ko}")
+                got_en, got_ko = seen(name)
+                raise Explained(
+                    f"takes these outcomes: {known}{got_en}.{hint_en}", f"{known} 중에서 적어 주세요.{got_ko}.{hint_ko}"
+                )
         return list(dict.fromkeys(names))
 
 
@@ -76,7 +79,7 @@ class Knock(Settings):
             return super().unknown(name, written)
         return SettingsError(
             f'{written} belongs under "channels": {{"channels": {{"{name}": {{..}}}}}}. It is ignored.',
-            f'{written} 설정은 "channels" 아래에 있어야 해요: {{"channels": {{"{name}": {{..}}}}}}. 그래서 쓰지 않아요.',
+            f'{written} 설정은 "channels" 아래에 있어야 해요: {{"channels": {{"{name}": {{..}}}}}}. 지금은 무시해요.',
         )
 
 
@@ -352,7 +355,7 @@ def _no_channel(written: str, name: str) -> SettingsError:
     known = ", ".join(channels.names())
     return SettingsError(
         f"{written} is no channel, and is ignored.{hint_en} There are: {known}.",
-        f"{written}: 없는 채널이라 쓰지 않아요.{hint_ko} 쓸 수 있는 채널: {known}.",
+        f"{written}: 없는 채널이라 무시해요.{hint_ko} 쓸 수 있는 채널: {known}.",
     )
 
 
@@ -391,11 +394,10 @@ def stray_variables(environ: Mapping[str, str]) -> List[SettingsError]:
         rest = variable[len(PREFIX) :].lower()
         if not variable.startswith(PREFIX) or rest in own or owner_of(variable):
             continue
-        hints = did_you_mean(rest, own, NEAR)
-        if not hints[0]:
-            hints = did_you_mean(rest.partition("_")[0], channels.names(), NEAR)
-        if hints[0]:
-            found.append(
-                SettingsError(f"{variable} sets nothing.{hints[0]}", f"{variable}: 없는 설정이에요.{hints[1]}")
-            )
+        likely, (first, line, last) = nearest(rest, own, NEAR), rest.partition("_")
+        if not likely and nearest(first, channels.names(), NEAR):
+            likely = nearest(first, channels.names(), NEAR) + line + last
+        if likely:
+            hint_en, hint_ko = perhaps(PREFIX + likely.upper())
+            found.append(SettingsError(f"{variable} sets nothing.{hint_en}", f"{variable}: 없는 설정이에요.{hint_ko}"))
     return found

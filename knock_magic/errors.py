@@ -68,9 +68,31 @@ class DeliveryError(KnockError):
         self.digest = digest
 
 
-def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> Tuple[str, str]:
-    """The likely one of `known`, as a sentence to add in English and in Korean; nothing where none is near."""
+def a_kind(value: object) -> str:
+    """What kind of thing `value` is, with its article: ``a str``, ``an int``."""
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def seen(text: str) -> Tuple[str, str]:
+    """What was typed, to end an error with, in English and in Korean."""
+    if not text.strip():
+        return "; nothing was given", ""
+    return f", got {text[:40]!r}", f" 받은 값: {text[:40]!r}"
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The one of `known` that `word` may mean; empty where none is near."""
     import difflib  # who makes no mistakes does not pay for it
 
-    likely = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=cutoff)
-    return (f" Did you mean {likely[0]}?", f" 혹시 {likely[0]}인가요?") if likely else ("", "")
+    return next(iter(difflib.get_close_matches(word[:80], list(known), n=1, cutoff=cutoff)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> Tuple[str, str]:
+    """The likely one of `known`, as a sentence to add in English and in Korean; nothing where none is near."""
+    return perhaps(nearest(word, known, cutoff))
+
+
+def perhaps(likely: str) -> Tuple[str, str]:
+    """That `likely` may have been meant, as such a sentence; nothing where that is empty."""
+    return (f" Did you mean {likely}?", f" 혹시 {likely}인가요?") if likely else ("", "")

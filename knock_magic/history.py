@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 from knock_magic import death, outbox
 from knock_magic.curves import WIDTH, best, chosen, read, sparkline
 from knock_magic.durations import say_duration
-from knock_magic.errors import UsageError, did_you_mean
+from knock_magic.errors import UsageError, did_you_mean, seen
 from knock_magic.language import current, pick
 from knock_magic.rules import ENDINGS, OUTCOMES
 from knock_magic.tables import Card, Table
@@ -145,8 +145,8 @@ def _outcomes(text: str) -> Tuple[str, ...]:
         known = ", ".join(OUTCOMES)
         hint_en, hint_ko = did_you_mean(wrong, OUTCOMES)
         raise UsageError(
-            f"--outcome takes {known}; got {wrong[:40]!r}.{hint_en}",
-            f"--outcome에는 {known} 중에서 적어 주세요. 받은 값: {wrong[:40]!r}.{hint_ko}",
+            f"--outcome takes {known}{seen(wrong)[0]}.{hint_en}",
+            f"--outcome에는 {known} 중에서 적어 주세요.{seen(wrong)[1]}{hint_ko}",
         )
     return names
 
@@ -154,8 +154,8 @@ def _outcomes(text: str) -> Tuple[str, ...]:
 def _run_id(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F-]{4,36}", text):
         raise UsageError(
-            f"--run takes the id of a run, as the last column shows it, got {text[:40]!r}.",
-            f"--run에는 마지막 열에 있는 ID를 적어 주세요. 받은 값: {text[:40]!r}",
+            f"--run takes the id of a run, as the last column shows it{seen(text)[0]}.",
+            f"--run에는 마지막 열에 있는 ID를 적어 주세요.{seen(text)[1]}",
         )
     return text.lower()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, List, Map
 
 from knock_magic import folders, kakao_codes, messages, private_file
 from knock_magic.channels.kakao import Kakao
-from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean
+from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean, seen
 from knock_magic.kakao_login import ASKED_FOR, KakaoLogin
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
@@ -302,11 +302,11 @@ class _Kakao:
 
 
 def _what(words: Sequence[str]) -> UsageError:
-    seen = " ".join(words)[:40]
-    hints = did_you_mean(seen, [Kakao.key])
+    typed = " ".join(words)
+    hints, (got_en, got_ko) = did_you_mean(typed, [Kakao.key]), seen(typed)
     return UsageError(
-        f"only kakao has a login, got {seen!r}.{hints[0]} Type: %knock login kakao; in a shell: knock login kakao.",
-        f"로그인이 필요한 채널은 kakao뿐이에요. 받은 값: {seen!r}.{hints[1]} "
+        f"only kakao has a login{got_en}.{hints[0]} Type: %knock login kakao; in a shell: knock login kakao.",
+        f"로그인이 필요한 채널은 kakao뿐이에요.{got_ko}{hints[1]} "
         "%knock login kakao처럼 적어 주세요. 셸에서는 knock login kakao예요.",
     )
 

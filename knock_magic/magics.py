@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from knock_magic import autoload, messages, options, preview, status
+from knock_magic import autoload, manual, messages, options, preview, status
+from knock_magic.configuration import Knock
 from knock_magic.durations import parse_duration
-from knock_magic.errors import KnockError, UsageError, did_you_mean
+from knock_magic.errors import KnockError, UsageError, did_you_mean, perhaps
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
@@ -30,6 +31,8 @@ class KnockMagics(Magics):
     def __init__(self, shell: InteractiveShell, knocker: Knocker) -> None:
         super().__init__(shell)
         self._knocker = knocker
+        # What `%knock?` shows; by now it is known which language is read.
+        KnockMagics.knock.__doc__ = manual.text()  # type: ignore[assignment,unused-ignore]
         self._commands: Dict[str, Callable[[str], None]] = {
             "": self._status,
             "setup": self._setup,
@@ -62,20 +65,22 @@ class KnockMagics(Magics):
             return
         word, _, rest = line.strip().partition(" ")
         try:
-            self._command(word)(rest.strip())
+            self._command(word, for_a_cell=_has_cell_options(rest))(rest.strip())
         except KnockError as problem:
             self._knocker.warn(str(problem))
 
-    def _command(self, word: str) -> Callable[[str], None]:
+    def _command(self, word: str, *, for_a_cell: bool) -> Callable[[str], None]:
         if word in self._commands:
             return self._commands[word]
         known = self.commands
-        hint_en, hint_ko = did_you_mean(word, known)
+        hint_en, hint_ko = perhaps(f"{MARK} {word[:40]} …") if for_a_cell else did_you_mean(word, known)
         raise UsageError(
-            f"%knock {word[:40]} is no command.{hint_en} "
-            f"There are: {', '.join(known)}; {MARK} at the head of a cell knocks when it ends.",
+            f"there is no command %knock {word[:40]}.{hint_en} "
+            f"There are: {', '.join(known)}; %knock? tells what each does, "
+            f"and {MARK} at the head of a cell knocks when it ends.",
             f"%knock {word[:40]} 명령은 없어요.{hint_ko} "
-            f"쓸 수 있는 명령: {', '.join(known)}. 셀 맨 위에 {MARK} 줄을 쓰면 그 셀이 끝날 때 알려 드려요.",
+            f"쓸 수 있는 명령: {', '.join(known)}. 자세한 설명은 %knock?로 볼 수 있고, "
+            f"셀 맨 위에 {MARK} 줄을 쓰면 그 셀이 끝날 때 알려 드려요.",
         )
 
     # The commands.
@@ -129,11 +134,12 @@ class KnockMagics(Magics):
     def _auto(self, line: str) -> None:
         line, to_file, _ = flags(line)
         if line:
-            self._knocker.auto(None if line.lower() == "off" else parse_duration(line))
+            self._knocker.auto(_threshold(line))
         print(status.auto_line(self._knocker))
         if to_file:
             seconds = self._knocker.settings.auto
-            print(saved(self._knocker, "auto", line or ("off" if seconds is None else f"{seconds:g}s")))
+            typed = line if line.lower() != "on" else ""
+            print(saved(self._knocker, "auto", typed or ("off" if seconds is None else f"{seconds:g}s")))
 
     def _template(self, line: str) -> None:
         name, to_file, channel = flags(line, takes_channel=True)
@@ -214,6 +220,8 @@ class KnockMagics(Magics):
             autoload.turn_on(folder)
         elif line == "off":
             autoload.turn_off(folder)
+            print(pick({"en": "No longer loaded by itself.", "ko": "이제 자동으로 불러오지 않아요."}))
+            return
         print(autoload.line(folder))
 
     def _show(self, shown: Union[Card, Table]) -> None:
@@ -225,30 +233,6 @@ class KnockMagics(Magics):
             print(shown.as_text(shutil.get_terminal_size().columns))
 
 
-HELP = f"""Knock when a cell has ended, or do one of the commands.
-
-    {MARK} [NAME ...] [OPTIONS]      at the head of a cell: knock when it ends, however it ends
-
-{options.usage("en")}
-
-    %knock                          status: channels, threshold, what is waiting
-    %knock setup [CHANNEL] [--text] choose channels, message and times in a panel, or by questions in text
-    %knock use CHANNEL...           knock on these channels from here on
-    %knock auto 60|off              knock for every cell that ran at least 60 s, or only when asked
-    %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it
-    %knock test [CHANNEL...]        send a test knock and say what the channel answered
-    %knock send TEXT                knock with a text; {{x}} and $x are replaced
-    %knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]   the runs so far
-    %knock mute 2h, unmute          no knock from anywhere for two hours; they stay in the history
-    %knock channels                 the channels there are, and what each needs
-    %knock login kakao              log in to KakaoTalk, step by step
-    %knock autoload on|off          load this in every later kernel, or no more
-
-    use, auto and template are for this kernel; with --save also for every later one.
-"""
-KnockMagics.knock.__doc__ = HELP  # type: ignore[assignment,unused-ignore]  # what `%knock?` shows
-
-
 def _as_view(widget: Any) -> Dict[str, Any]:
     """What a front end draws a widget by; one that draws none shows the text."""
     texts = {
@@ -257,6 +241,18 @@ def _as_view(widget: Any) -> Dict[str, Any]:
     }
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"text/plain": pick(texts), "application/vnd.jupyter.widget-view+json": view}
+
+
+def _threshold(typed: str) -> Optional[float]:
+    """What ``%knock auto TYPED`` asks for, in seconds; ``on`` is what it is where nobody has said."""
+    if typed.lower() in ("on", "off"):
+        return Knock.auto.default_value if typed.lower() == "on" else None
+    return parse_duration(typed)
+
+
+def _has_cell_options(line: str) -> bool:
+    """Whether `line` has an option that only a cell takes: then a % is missing."""
+    return any(word.partition("=")[0] in (f"--{name}" for name in options.HELP) for word in line.split())
 
 
 def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
@@ -281,8 +277,9 @@ def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
 def no_option(token: str, known: Sequence[str]) -> UsageError:
     """The error for an option that is not there."""
     hint_en, hint_ko = did_you_mean(token, known)
+    there_are = "The only option here is" if len(known) == 1 else "There are:"
     return UsageError(
-        f"there is no option {token[:40]} here.{hint_en} There is: {', '.join(known)}.",
+        f"there is no option {token[:40]} here.{hint_en} {there_are} {', '.join(known)}.",
         f"여기에 {token[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}.",
     )
 

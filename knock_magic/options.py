@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, 
 
 from knock_magic import channels, language
 from knock_magic.durations import parse_duration
-from knock_magic.errors import UsageError, did_you_mean
+from knock_magic.errors import UsageError, a_kind, did_you_mean
 from knock_magic.rules import OUTCOMES
 
 # A token is quoted as a whole, an option with a quoted value, or a run of anything but space.
@@ -26,10 +26,13 @@ HELP: Dict[str, Dict[str, str]] = {
     },
     "on": {"en": f"outcomes that knock: {', '.join(OUTCOMES)}", "ko": f"알림을 보낼 결과: {', '.join(OUTCOMES)}"},
     "min": {"en": "knock only if it took this long, e.g. 60s", "ko": "이만큼 걸렸을 때만 알림, 예: 60s"},
-    "every": {"en": "report progress this often", "ko": "이 간격으로 진행 상황 알림"},
-    "stall": {"en": "knock when nothing happened for this long", "ko": "이만큼 아무 일도 없으면 알림"},
-    "metric": {"en": "metric to compare", "ko": "비교할 지표"},
-    "baseline": {"en": "number to compare it with, or best", "ko": "비교 기준값 또는 best"},
+    "every": {"en": "report progress this often, e.g. 30m", "ko": "이 간격으로 진행 상황 알림, 예: 30m"},
+    "stall": {
+        "en": "knock when nothing happened for this long, e.g. 15m",
+        "ko": "이만큼 아무 일도 없으면 알림, 예: 15m",
+    },
+    "metric": {"en": "metric to compare, e.g. val_acc", "ko": "비교할 지표, 예: val_acc"},
+    "baseline": {"en": "number to compare it with, e.g. 0.83, or best", "ko": "비교 기준값(예: 0.83) 또는 best"},
 }
 
 
@@ -191,7 +194,7 @@ def _from_value(option: str, value: object) -> object:
     several = isinstance(value, (list, tuple, set, frozenset))
     if not several and (isinstance(value, bool) or not isinstance(value, (str, int, float))):
         raise UsageError(
-            f"{option}= takes a text or a number, got a {type(value).__name__}.",
+            f"{option}= takes a text or a number, got {a_kind(value)}.",
             f"{option}=에는 글이나 숫자를 넣어 주세요. 받은 것: {type(value).__name__}",
         )
     text = ",".join(map(str, value)) if several else str(value)  # type: ignore[call-overload]

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from knock_magic.cleaning import one_line, safe_str
-from knock_magic.errors import UsageError
+from knock_magic.errors import UsageError, a_kind
 from knock_magic.event import Picture
 
 MOST_BYTES = 5 * 1024 * 1024  # it travels through a pipe and waits in the outbox; the channels' own limits are near
@@ -28,10 +28,9 @@ def is_one(picture: Any) -> bool:
 
 def wrong_kind(picture: Any) -> UsageError:
     """The error for what is none of these."""
-    kind = type(picture).__name__
     return UsageError(
-        f"picture= takes a path, the bytes of an image, or a figure with savefig(), got a {kind}.",
-        f"picture=에는 파일 경로, 이미지 바이트, savefig()가 있는 그림을 넣어 주세요. 받은 것: {kind}",
+        f"picture= takes a path, the bytes of an image, or a figure with savefig(), got {a_kind(picture)}.",
+        f"picture=에는 파일 경로, 이미지 바이트, savefig()가 있는 그림을 넣어 주세요. 받은 것: {type(picture).__name__}",
     )
 
 

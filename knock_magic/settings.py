@@ -22,7 +22,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from knock_magic import language
 from knock_magic.durations import LONGEST_S, parse_duration
-from knock_magic.errors import SettingsError, UsageError, did_you_mean
+from knock_magic.errors import SettingsError, UsageError, a_kind, nearest, perhaps
 from knock_magic.settings_file import plain
 
 TRUE_WORDS = ("1", "true", "yes", "on")
@@ -36,7 +36,7 @@ class Secret(Unicode):
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which traitlets would print."""
-        raise TraitError(f"{self.name} must be {self.info_text}, got a {type(value).__name__}")
+        raise TraitError(f"{self.name} must be {self.info_text}, got {a_kind(value)}")
 
 
 class Duration(TraitType):
@@ -170,11 +170,13 @@ class Settings(HasTraits):
     @classmethod
     def unknown(cls, name: str, written: str) -> SettingsError:
         """The error for a setting `name` that this class does not have."""
-        known = list(cls.fields())
-        hint_en, hint_ko = did_you_mean(name.lower(), known)
+        known, likely = list(cls.fields()), nearest(name.lower(), cls.fields())
+        if written.startswith("KNOCK_"):
+            known, likely = [cls.env_name(each) for each in known], likely and cls.env_name(likely)
+        hint_en, hint_ko = perhaps(likely)
         return SettingsError(
             f"{written} is no setting, and is ignored.{hint_en} There are: {', '.join(known)}.",
-            f"{written}은(는) 없는 설정이라 쓰지 않아요.{hint_ko} 쓸 수 있는 설정: {', '.join(known)}.",
+            f"{written}: 없는 설정이라 무시해요.{hint_ko} 쓸 수 있는 설정: {', '.join(known)}.",
         )
 
     def put(self, name: str, value: Any, written: str = "") -> None:

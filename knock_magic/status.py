@@ -82,6 +82,8 @@ def auto_line(knocker: Knocker) -> str:
     seconds = knocker.settings.auto
     if seconds is None:
         return pick({"en": f"off: only {MARK} cells knock", "ko": f"꺼짐, {MARK} 셀만 알려요"})
+    if not seconds:
+        return pick({"en": "every cell", "ko": "모든 셀을 알려요"})
     span = say_duration(seconds)
     return pick({"en": f"every cell that runs at least {span}", "ko": f"{span} 이상 걸린 셀은 모두 알려요"})
 

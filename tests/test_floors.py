@@ -74,7 +74,7 @@ FLOORS = (
     # what watches and measures
     ("head", "signs", "watcher", "armed", "messages", "training", "integrations", "integrations.*"),
     # what people touch
-    ("status", "preview", "completion", "login", "questions"),
+    ("status", "preview", "completion", "login", "questions", "manual"),
     ("panel.words", "panel.style", "panel.secret_field", "panel.parts", "panel.likeness", "panel.form"),
     ("panel.kakao_box", "panel.place_box"),
     ("panel.channels_step", "panel.message_step", "panel.when_step", "panel.done_step", "panel"),

@@ -300,7 +300,7 @@ def test_a_run_is_told_in_detail(put: Put, outbox: Outbox, ask: Ask) -> None:
     assert "1 min (usually 1 min, 1 run)" in shown
     assert "acc 0.9" in shown
     assert [line[-len(end) :].split("  ")[-1] for line in shown.splitlines()[-2:]] == [
-        "is going on: slack waits",
+        "is running: slack waits",
         "finished: slack",
     ]
 

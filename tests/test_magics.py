@@ -151,7 +151,7 @@ def test_autoload_loads_it_in_every_later_kernel(home: Home, phone: Phone, start
     path = Path(said.strip().rpartition(", by ")[2].rstrip("."))
     assert path.is_file()
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "Not loaded by itself" in second.run("%knock autoload off").said
+    assert "No longer loaded by itself." in second.run("%knock autoload off").said
     assert not path.exists()
     assert start_kernel(env).run("%knock").status == "error"
 

@@ -407,7 +407,7 @@ def test_a_cell_that_waits_for_nothing_stalls_and_goes_on(kernel_with_knock: Ker
     stalled = phone.wait_for(name="stuck", event="stalled")
     assert "has stalled" in stalled["title"]
     assert "no step and no output" in stalled["text"]
-    assert "is going again" in phone.wait_for(name="stuck", event="progress")["title"]
+    assert "is running again" in phone.wait_for(name="stuck", event="progress")["title"]
     phone.wait_for(name="stuck", event="finished")
 
 
@@ -446,7 +446,7 @@ def test_an_interpreter_that_is_held_does_not_respond(kernel_with_knock: Kernel,
 
     stalled = phone.wait_for(name="held", event="stalled")
     assert "its kernel does not respond" in stalled["title"]
-    assert "is going again" in phone.wait_for(name="held", event="progress")["title"]
+    assert "is running again" in phone.wait_for(name="held", event="progress")["title"]
 
 
 @linux_only

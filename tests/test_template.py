@@ -117,7 +117,7 @@ def test_the_short_one_is_one_line() -> None:
     [
         (
             "en",
-            "⏳ resnet is going on · 2 h 13 min so far\n■■■■■■□□□□ 60% (30/50)\n"
+            "⏳ resnet is running · 2 h 13 min so far\n■■■■■■□□□□ 60% (30/50)\n"
             "about 1 h 29 min left (around 12:42 KST)\nloss 0.3",
         ),
         (
@@ -176,7 +176,7 @@ def _placeholders(words: str) -> Iterator[str]:
         ("died", {"error": ErrorInfo("OOM", "")}, "ko", "OOM: 메모리가 부족했어요"),
         ("died", {"error": ErrorInfo("ExitCode", "3")}, "en", "ExitCode: the process ended by itself (3)"),
         ("died", {"error": ErrorInfo("unknown", ""), "note": "lost"}, "en", "was lost with its machine"),
-        ("interrupted", {"note": "stopped"}, "ko", "직접 멈췄어요"),
+        ("interrupted", {"note": "stopped"}, "ko", "직접 중단했어요"),
         ("failed", {"rank": 3, "error": ERROR}, "en", "On rank 3."),
         ("failed", {"rank": 0, "more": 1, "among": ("rank 0", "rank 3")}, "ko", "rank 0, 3에서 일어났어요."),
         ("failed", {"more": 37}, "en", "37 more like this one."),

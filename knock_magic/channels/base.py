@@ -33,7 +33,7 @@ from traitlets import Unicode
 from knock_magic import fitting, trust
 from knock_magic.cleaning import one_line
 from knock_magic.durations import LONGEST_S, say_duration
-from knock_magic.errors import DeliveryError
+from knock_magic.errors import DeliveryError, a_kind
 from knock_magic.event import Picture
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Explained, Secret, Settings
@@ -591,7 +591,7 @@ class Url(Secret):
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:
         """Raise without the value, which may hold a key."""
-        raise Explained(f"must be {self.info_text}, got a {type(value).__name__}.", "http(s) 주소여야 해요.")
+        raise Explained(f"must be {self.info_text}, got {a_kind(value)}.", "http(s) 주소여야 해요.")
 
 
 def _refuse_no_address(text: str, example: str) -> None:

@@ -1,0 +1,146 @@
+"""What ``%knock`` answers to what was typed, word for word; in this process, for it is about words alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from knock_magic import language, login
+from knock_magic.errors import UsageError
+from knock_magic.knocker import Knocker
+from knock_magic.magics import KnockMagics
+from knock_magic.options import from_values
+from knock_magic.settings import Sources
+
+
+class Desk:
+    """``%knock`` over an environment of the test's own, and what it said."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.environ: Dict[str, str] = {"KNOCK_HOME": str(home), "KNOCK_LANG": "en"}
+        self.config: Dict[str, Any] = {}
+        self._capsys = capsys
+        self.said: List[str] = []
+        self._knocker: Any = None
+
+    def open(self) -> Knocker:
+        if self._knocker is None:
+            self._knocker = Knocker(Sources(self.environ, self.config), say=self.said.append)
+        assert isinstance(self._knocker, Knocker)
+        return self._knocker
+
+    @property
+    def magics(self) -> KnockMagics:
+        return KnockMagics(None, self.open())  # type: ignore[arg-type]
+
+    def type(self, line: str) -> str:
+        """What it says to ``%knock LINE``."""
+        magics = self.magics
+        del self.said[:]
+        magics.knock(line)
+        return "\n".join([*self.said, self._capsys.readouterr().out]).strip()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    yield Desk(tmp_path, capsys)
+    language.use(None)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("stats", "there is no command %knock stats."),
+        ("help", "%knock? tells what each does"),
+        ("resnet --show acc", "Did you mean %%knock resnet …?"),
+        ("resnet --every=30m", "Did you mean %%knock resnet …?"),
+        ("use slack --sav", "Did you mean --save? The only option here is --save."),
+        ("history --run", "as the last column shows it; nothing was given."),
+        ("history --outcome", "; nothing was given."),
+    ],
+)
+def test_an_error_says_what_to_type(line: str, said: str, desk: Desk) -> None:
+    assert said in desk.type(line)
+
+
+def test_a_login_without_a_channel_is_one(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="only kakao has a login; nothing was given"):
+        login.run(desk.open(), login.Terminal(opens_browser=False), [])
+
+
+@pytest.mark.parametrize(("value", "kind"), [(object(), "an object"), ({}, "a dict")])
+def test_a_kind_has_its_article(value: object, kind: str) -> None:
+    with pytest.raises(UsageError, match=f"every= takes a text or a number, got {kind}."):
+        from_values("", {"every": value})
+
+
+def test_a_wrong_outcome_is_told_like_a_person_would(desk: Desk) -> None:
+    desk.environ.update(KNOCK_ON="fail", KNOCK_LANG="ko")
+
+    desk.open()
+
+    (said,) = desk.said
+    assert said.startswith("KNOCK_ON 값: finished, failed, interrupted, ")
+    assert said.endswith("중에서 적어 주세요. 받은 값: 'fail'. 혹시 failed인가요?")
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("KNOCK_SLACK_WEBHOK_URL", "KNOCK_SLACK_WEBHOOK_URL"),
+        ("KNOCK_SLAK_WEBHOOK_URL", "KNOCK_SLACK_WEBHOOK_URL"),
+        ("KNOCK_TEMPALTE", "KNOCK_TEMPLATE"),
+    ],
+)
+@pytest.mark.parametrize(("lang", "words"), [("en", "Did you mean {}?"), ("ko", "혹시 {}인가요?")])
+def test_a_variable_is_suggested_as_it_is_typed(variable: str, meant: str, lang: str, words: str, desk: Desk) -> None:
+    desk.environ.update({variable: "https://hooks.slack.com/services/T0/B0/x", "KNOCK_LANG": lang})
+
+    desk.open().channel("slack")
+
+    assert words.format(meant) in "\n".join(desk.said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "en", "ko"),
+    [
+        ("0", "every cell", "모든 셀을 알려요"),
+        ("on", "every cell that runs at least 1 min", "1분 이상 걸린 셀은 모두 알려요"),
+        ("5m", "every cell that runs at least 5 min", "5분 이상 걸린 셀은 모두 알려요"),
+        ("off", "off: only %%knock cells knock", "꺼짐, %%knock 셀만 알려요"),
+    ],
+)
+def test_auto_says_which_cells_knock(typed: str, en: str, ko: str, desk: Desk) -> None:
+    assert desk.type(f"auto {typed}") == en
+
+    language.use("ko")
+
+    assert desk.type(f"auto {typed}") == ko
+
+
+def test_auto_on_is_saved_as_what_it_means(desk: Desk, tmp_path: Path) -> None:
+    desk.type("auto on --save")
+
+    assert json.loads((tmp_path / "settings.json").read_text(encoding="utf-8")) == {"auto": "60s"}
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "at the head of a cell"), ("ko", "셀 맨 위에 쓰면")])
+def test_it_documents_itself_in_the_readers_language(lang: str, word: str, desk: Desk) -> None:
+    desk.environ["KNOCK_LANG"] = lang
+
+    text = desk.magics.knock.__doc__ or ""
+
+    assert word in text
+    assert [name for name in desk.magics.commands if name not in text] == []
+    assert ("Knock when" in text) == (lang == "en")
+
+
+def test_its_options_stand_deeper_than_its_commands(desk: Desk) -> None:
+    lines = (desk.magics.knock.__doc__ or "").splitlines()
+
+    at = {line.split()[0]: len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()}
+
+    assert at["--every"] == at["%knock"] + 2 == at["%%knock"] + 2
