@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Sequence, Tuple
+
+from IPython.core import completer
 
 from knock_magic import channels
 from knock_magic.guard import guarded
@@ -15,7 +18,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 LINE_MARK = MARK[1:]
-_HOOK = "complete_command"  # IPython's; by the first word of the line
+_OURS = re.compile(r"\s*%%?knock\s")
+# IPython's, by the first word of the line. Since 8.6 a matcher can say that nothing else fits there; a hook's answers
+# stand among every name of the namespace.
+_HOOK = "complete_command"
+_Found: Any = getattr(completer, "SimpleCompletion", None)
 _SPANS = ["30m", "1h", "2h"]
 
 
@@ -30,13 +37,32 @@ class Completion:
 
     def put_in(self) -> None:
         """Answer Tab."""
+        if _Found:
+            self._matchers().insert(0, self._match)
+            return
         for mark in (LINE_MARK, MARK):
             self._shell.set_hook(_HOOK, lambda _, event: self._complete(event), str_key=mark)
 
     def take_out(self) -> None:
         """Answer no more."""
+        if _Found:
+            self._matchers().remove(self._match)
+            return
         for mark in (LINE_MARK, MARK):
             self._shell.strdispatchers[_HOOK].strs.pop(mark, None)
+
+    def _matchers(self) -> List[Any]:
+        assert self._shell.Completer is not None
+        found: List[Any] = self._shell.Completer.custom_matchers
+        return found
+
+    def _match(self, context: Any) -> Dict[str, Any]:
+        """What may stand at the cursor of a line of ours, and that nothing else may."""
+        found = (self._complete(context) or []) if _OURS.match(context.text_until_cursor) else []
+        fitting = [name for name in found if name.startswith(context.token)]
+        return {"completions": [_Found(text=name, type="magic") for name in fitting], "suppress": bool(fitting)}
+
+    _match.matcher_api_version = 2  # type: ignore[attr-defined]
 
     def _candidates(self, event: Any) -> List[str]:
         """What may stand at the cursor; the completer keeps what begins as the word there does."""

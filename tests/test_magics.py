@@ -10,10 +10,12 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from conftest import Home, Kernel, Result, poll
+from IPython.core import completer
 from phone import Phone
 
 from knock_magic.cleaning import clean
 from knock_magic.history import History, Query
+from knock_magic.options import HELP
 
 Start = Callable[[Dict[str, str]], Kernel]
 
@@ -231,6 +233,17 @@ def test_tab_offers_what_may_stand_there(kernel_with_knock: Kernel, jedi: bool) 
     }
 
     assert missing == {}
+
+
+@pytest.mark.parametrize("jedi", [True, False])
+def test_tab_on_a_line_of_ours_offers_what_is_ours_alone(kernel_with_knock: Kernel, jedi: bool) -> None:
+    if not hasattr(completer, "SimpleCompletion"):
+        pytest.skip("IPython before 8.6 lets nobody leave out what others offer")
+    kernel_with_knock.run(f"%config Completer.use_jedi = {jedi}")
+
+    assert completions(kernel_with_knock, "%%knock --") == sorted(f"%%knock --{name}" for name in HELP)
+    assert completions(kernel_with_knock, "%knock auto 6") == ["%knock auto 60s"]
+    assert "%%time" in completions(kernel_with_knock, "%%ti")
 
 
 def test_tab_offers_nothing_more_once_it_is_unloaded(home: Home, start_kernel: Start) -> None:
