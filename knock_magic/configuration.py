@@ -108,7 +108,7 @@ class Configuration:
             problems += self._ask_at_the_start()
             self.general, wrong = read_general(self.sources)
         language.use(self.general.lang)
-        self._complain([*problems, *wrong, *stray_variables(sources.environ)])
+        self._complain([*problems, *wrong, *stray_variables(sources.environ), *stray_sections(sources.config)])
         self.usable_template(self.general.template)
         self._complain(self.faults_of(self.general.template))
 
@@ -267,6 +267,10 @@ class Configuration:
                 self._said.add(text)
                 self._say(text)
 
+    def has_said(self, text: str) -> bool:
+        """Whether this complaint was made before."""
+        return text in self._said
+
     # Channels.
 
     def channel(self, name: str) -> Channel:
@@ -363,6 +367,7 @@ def _no_channel(written: str, name: str) -> SettingsError:
 
 PREFIX = "KNOCK_"
 NEAR = 0.8
+SECTION_NEAR = 0.85  # c.Slak; c.NotebookApp, which is Jupyter's, is further from c.Notebook
 
 
 def owner_of(variable: str) -> str:
@@ -400,4 +405,21 @@ def stray_variables(environ: Mapping[str, str]) -> List[SettingsError]:
         if likely:
             hint_en, hint_ko = perhaps(PREFIX + likely.upper())
             found.append(SettingsError(f"{variable} sets nothing.{hint_en}", f"{variable}: 없는 설정이에요.{hint_ko}"))
+    return found
+
+
+def stray_sections(config: Mapping[str, Any]) -> List[SettingsError]:
+    """The sections of IPython's config that are nearly one of ours; all others are none of our business."""
+    names = {name.replace("_", ""): name for name in (*channels.names(), "knock")}
+    found = []
+    for section in map(str, config):
+        alike = [name for name in names if name[0] == section[:1].lower() and abs(len(name) - len(section)) <= 2]
+        likely = alike and nearest(section.lower(), alike, SECTION_NEAR)
+        own = "Knock" if likely == "knock" else likely and channels.find(names[likely]).__name__
+        if likely and section != own:
+            hint_en, hint_ko = perhaps(f"c.{own}")
+            written = f"c.{plain(section)}"
+            found.append(
+                SettingsError(f"{written} sets nothing.{hint_en}", f"{written}: 없는 설정이라 무시해요.{hint_ko}")
+            )
     return found

@@ -112,9 +112,9 @@ class Knocker:
                 if name not in self._aside:
                     good.append(name)
             except KnockError as problem:
-                if name not in self._refused:
-                    self._refused.add(name)
+                if name not in self._refused and not self.configuration.has_said(str(problem)):
                     self._say(str(problem))
+                self._refused.add(name)
         return tuple(dict.fromkeys(good)) or (FALLBACK,)
 
     def channel(self, name: str) -> Channel:
@@ -125,6 +125,9 @@ class Knocker:
         """The channel `name`, fit to send; raises `KnockError` with what is missing."""
         channel = self.channel(name)
         missing = channel.missing()
+        for variable in missing:
+            if variable in channel.refused:  # it is set, and that something is wrong with it has been said
+                raise channel.refused[variable]
         if missing:
             raise SettingsError(
                 f"{name} can't be used yet: set {', '.join(missing)}.",

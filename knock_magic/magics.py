@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from knock_magic import autoload, manual, messages, options, preview, status
 from knock_magic.configuration import Knock
 from knock_magic.durations import parse_duration
-from knock_magic.errors import KnockError, UsageError, did_you_mean, perhaps
+from knock_magic.errors import KnockError, SettingsError, UsageError, did_you_mean, perhaps
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
@@ -285,8 +285,12 @@ def no_option(token: str, known: Sequence[str]) -> UsageError:
 
 
 def saved(knocker: Knocker, name: str, value: Any) -> str:
-    """Keep the setting in the file; where it went, and what wins over it."""
-    stronger = ", ".join(knocker.configuration.save(name, value))
+    """Keep the setting in the file; where it went, and what wins over it. Raises `SettingsError`."""
+    try:
+        stronger = ", ".join(knocker.configuration.save(name, value))
+    except SettingsError as problem:
+        texts = problem.texts
+        raise SettingsError(f"Not saved: {texts['en']}", f"저장하지 못했어요. {texts['ko']}") from None
     where = knocker.configuration.file_name
     return pick(
         {

@@ -86,6 +86,10 @@ def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
 
 
 def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
+    refused = knocker.channel(name).refused
+    wrong = [refused[variable] for variable in missing if variable in refused]
+    if wrong:
+        return f"{name}: {wrong[0]}"
     needed, where = ", ".join(missing), knocker.configuration.file_name
     texts = {
         "en": f'{name}: not set up yet. Set {needed} in the environment, or put it under "channels" in {where}.',

@@ -98,6 +98,8 @@ class Settings(HasTraits):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
+        # Why what was set could not be taken, by the settings' environment names.
+        self.refused: Dict[str, SettingsError] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -125,6 +127,7 @@ class Settings(HasTraits):
                 found.put(name, value, written)
             except SettingsError as problem:
                 problems.append(problem)
+                found.refused[cls.env_name(name)] = problem
         return found, problems
 
     @classmethod

@@ -7,6 +7,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from knock_magic import channels, death, folders, mute, outbox
+from knock_magic.channels.base import Channel
 from knock_magic.durations import say_duration
 from knock_magic.errors import KnockError
 from knock_magic.head import MARK
@@ -176,25 +177,47 @@ def _state(knocker: Knocker, name: str, last: Any, now: float) -> State:
 
 
 def channel_lines(knocker: Knocker) -> List[str]:
-    """Every channel with its state and its settings."""
-    lines = []
+    """Every channel with its state and its settings, those that are ready first."""
+    ready: List[str] = []
+    others: List[str] = []
     for name in channels.names():
         try:
             channel = knocker.channel(name)
         except KnockError as problem:  # someone else's, and broken
-            lines.append(f"{name}: {problem}")
+            others.append(f"{name}: {problem}")
             continue
-        missing = channel.missing()
-        state = (
-            pick({"en": "needs setting up", "ko": "설정 필요"}) if missing else pick({"en": "ready", "ko": "준비됨"})
-        )
-        lines.append(f"{name} ({pick(channel.label)}): {state}")
-        for trait_name, trait in channel.fields().items():
-            needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
-            lines.append(f"    {channel.env_name(trait_name)}  {label_of(trait)}{needed}")
+        (others if channel.missing() else ready).extend(_channel_lines(channel))
     folder = folders.shown(knocker.configuration.own_channels)
-    texts = {
-        "en": f"A channel of your own is one file in {folder}.",
-        "ko": f"직접 만든 채널은 {folder} 폴더에 파일 하나로 두면 돼요.",
+    last = {
+        "en": [
+            f"A channel of your own is one file in {folder}.",
+            "How to set one up: %knock setup, or %knock test slack (in a shell: knock test slack).",
+        ],
+        "ko": [
+            f"직접 만든 채널은 {folder} 폴더에 파일 하나로 두면 돼요.",
+            "설정하는 방법: %knock setup이나 %knock test slack(셸에서는 knock test slack)을 실행해 보세요.",
+        ],
     }
-    return [*lines, pick(texts)]
+    return [*ready, *others, *last[current()]]
+
+
+def _channel_lines(channel: Channel) -> List[str]:
+    """A channel with its state, and a line for each of its settings."""
+    state = {"en": "ready", "ko": "준비됨"}
+    if channel.missing():
+        login = f": %knock login {channel.key}" if channel.has_login else ""
+        state = {"en": f"needs setting up{login}", "ko": f"설정 필요{login}"}
+    lines = [f"{channel.key} ({pick(channel.label)}): {pick(state)}"]
+    fields = channel.fields()
+    for name, trait in fields.items():
+        needed = pick({"en": " (required)", "ko": " (필수)"}) if trait.metadata.get("required") else ""
+        lines.append(f"    {channel.env_name(name)}  {label_of(trait)}{needed}")
+    shortest = type(channel)().missing()
+    if shortest and not any(trait.metadata.get("required") for trait in fields.values()):
+        variables = ", ".join(shortest)
+        texts = {
+            "en": f"    Required: {variables}, or the settings that take its place.",
+            "ko": f"    필수: {variables}, 또는 그 대신 쓰는 설정",
+        }
+        lines.append(pick(texts))
+    return lines

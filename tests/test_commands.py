@@ -104,6 +104,62 @@ def test_a_variable_is_suggested_as_it_is_typed(variable: str, meant: str, lang:
     assert words.format(meant) in "\n".join(desk.said)
 
 
+def test_one_fault_of_an_address_is_one_line(desk: Desk) -> None:
+    desk.environ["KNOCK_WEBHOOK_URL"] = "127.0.0.1:1/x"
+    fault = "KNOCK_WEBHOOK_URL must be an address such as"
+
+    knocker = desk.open()
+    knocker.usable(["webhook"])
+
+    assert [fault in text for text in desk.said] == [True]
+    assert desk.type("use webhook").startswith(fault)
+    assert desk.type("test webhook").startswith(f"webhook: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("Slak", ["c.Slak sets nothing. Did you mean c.Slack?"]),
+        ("slack", ["c.slack sets nothing. Did you mean c.Slack?"]),
+        ("Knok", ["c.Knok sets nothing. Did you mean c.Knock?"]),
+        ("Slack", []),
+        ("NotebookApp", []),
+        ("IPKernelApp", []),
+        ("LineMagics", []),
+    ],
+)
+def test_a_section_of_the_config_that_is_nearly_ours_is_named(section: str, said: List[str], desk: Desk) -> None:
+    desk.config[section] = {}
+
+    desk.open()
+
+    assert desk.said == said
+
+
+def test_what_can_not_be_saved_says_so(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").mkdir(parents=True)
+
+    said = desk.type("auto 5m --save")
+
+    assert "Not saved: " in said
+    assert said.endswith("every cell that runs at least 5 min")
+
+
+def test_channels_begins_with_what_is_ready_and_ends_with_what_to_do(desk: Desk) -> None:
+    desk.environ["KNOCK_SLACK_WEBHOOK_URL"] = "https://hooks.slack.com/services/T0/B0/x"
+
+    lines = desk.type("channels").splitlines()
+
+    heads = [line for line in lines if not line.startswith(" ")]
+    ready = [line.endswith("): ready") for line in heads[:-2]]
+    assert ready == sorted(ready, reverse=True)
+    assert "slack (Slack): ready" in heads
+    assert "kakao (KakaoTalk): needs setting up: %knock login kakao" in heads
+    assert "%knock setup" in heads[-1]
+    for name in ("SLACK", "MATTERMOST", "KAKAOWORK", "LINEWORKS"):
+        assert f"    Required: KNOCK_{name}_WEBHOOK_URL, or the settings that take its place." in lines
+
+
 @pytest.mark.parametrize(
     ("typed", "en", "ko"),
     [

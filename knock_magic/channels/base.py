@@ -75,6 +75,8 @@ class Channel(Settings):
     looks_like = "chat"
     # A service that people in Korea look for first.
     is_korean = False
+    # Whether its secrets come from ``knock login``.
+    has_login = False
     # Whether it sends `message.event.picture` along.
     takes_pictures = False
     # Whether `edit` changes what `send` has sent: a run's progress is then one live message.

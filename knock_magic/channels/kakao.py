@@ -69,6 +69,7 @@ class Kakao(HttpChannel):
     """
 
     key = "kakao"
+    has_login = True
     looks_like = "bubble"
     is_korean = True
     label = {"en": "KakaoTalk", "ko": "카카오톡"}
