@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -23,6 +25,7 @@ Lazy = Callable[[], Mapping[str, Any]]
 
 STOPPED = "early stopping"  # the metric that says why it stopped before its end
 LEFT = "left"  # the note of what ended without a word
+LOOK_S = 1.0
 DEEPEST = 20  # frames between a callback and the loop that calls it
 
 # How many of what: "5 epochs" and "epoch 12", in each language.
@@ -53,6 +56,7 @@ class Training:
         self._is_own = False
         self._ends_well = False
         self._why: Mapping[str, Metric] = {}
+        self._looked_mono = -math.inf
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), self._given
@@ -92,13 +96,16 @@ class Training:
     def progress(self, step: Any, total: Any = None, metrics: Union[Mapping[str, Any], Lazy, None] = None) -> None:
         """Say how far it is.
 
-        A number that is still on a GPU is left there until a message needs it, and so are metrics that are given by
-        a function.
+        A number that is still on a GPU is left there until a message needs it. Metrics that are given by a function
+        are asked for then, and once a second, for some frameworks take a millisecond to say them.
         """
         if self._run is None or self._run.ended:
             return
         if callable(metrics):
-            metrics = metrics() if is_due(self._run, self._rules) else None
+            now = time.monotonic()
+            look = now - self._looked_mono >= LOOK_S or is_due(self._run, self._rules)
+            self._looked_mono = now if look else self._looked_mono
+            metrics = metrics() if look else None
         tell_progress(self._run, self._rules, step, total, metrics or {})
 
     @guarded

@@ -44,10 +44,6 @@ class KnockCallback(Callback):  # type: ignore[misc,unused-ignore]
         self._training.progress(trainer.global_step, self._total, lambda: _metrics(trainer))
 
     @guarded
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        self._training.progress(trainer.global_step, self._total, _metrics(trainer))
-
-    @guarded
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         self._training.end(exception, _metrics(trainer))
 
