@@ -19,7 +19,7 @@ import uuid
 from knock_magic import death, dispatch, language, life, mute, noise, retry, slate, stalls, watch
 from knock_magic.names import name_of
 from knock_magic.outbox import DAMAGED, spoken
-from knock_magic.rules import ENDINGS, told, wanted
+from knock_magic.rules import ENDINGS, is_due, told, wanted
 from knock_magic.store import Store
 
 TYPE_CHECKING = False
@@ -243,12 +243,17 @@ class Courier:
     def _on_tell(self, message: Line) -> None:
         event = message["event"]
         self._complete(event, message["rules"])
-        self._keep(event, message["rules"])
+        self._keep(event, message["rules"], by_kernel=True)
         if event["event"] in ENDINGS:
             self._pulses.pop(event["run"], None)
             self._runs.pop(event["run"], None)
             self._do("close_runs", [event["run"], cell_run(event["started_at"])])
         self._answer({"op": "kept", "id": event["id"]})
+
+    def _on_shown(self, message: Line) -> None:
+        """The kernel has shown what the one before it could not."""
+        self._do("done", message["id"], message["channel"], time.time(), message["late_s"])
+        self._answer({"op": "kept", "id": message["id"]})
 
     def _on_bye(self, message: Line) -> None:
         self._said_bye = True
@@ -265,15 +270,17 @@ class Courier:
             if pulse.look(now, worked):
                 self._keep(_on_the_way(line, "stalled", "unresponsive", pulse.silent_s), line["rules"])
 
-    def _keep(self, event: Line, rules: Line) -> None:
+    def _keep(self, event: Line, rules: Line, *, by_kernel: bool = False) -> None:
         now = time.time()
+        rules, unshown = (rules, []) if by_kernel else _without_kernel(event, rules)
         grouping, next_at = self._noise.place(event, rules, now)
         to = told(event, rules)
         if to and self._is_muted(event, now):
             to, rules = wanted(event, rules), dict(rules, muted=True)
         addresses = self._addresses(to, event["event"]) if to else []
         self._answer_aside([(channel, self._current[channel]) for channel in rules["to"] if channel in self._current])
-        self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping)
+        unshown = [] if addresses else unshown
+        self._do("put", event, rules, addresses, self._name, now, next_at=next_at, grouping=grouping, unshown=unshown)
 
     def _is_muted(self, event: Line, now: float) -> bool:
         """Whether the user wants no knock now; who tests a channel does."""
@@ -374,12 +381,15 @@ class Courier:
         error = {"type": "unknown", "message": "", "traceback": None}
         event = ended(line, error, max(0.0, row["seen_at"] - line["event"]["started_at"]))
         event["note"] = "lost"
-        rules = dict(line["rules"], found_at=now)
+        rules, unshown = _without_kernel(event, dict(line["rules"], found_at=now))
         to = (wanted if self._is_muted(event, now) else told)(event, rules)
         addresses = [tuple(address) for address in json.loads(row["addresses"]) if address[0] in to]
         # In its old owner's name: it is taken over like any other, by who has the same settings. And as planned
         # for when it happened, so that it is late.
-        self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"])
+        unshown = [] if addresses else unshown
+        self._do("put", event, rules, addresses, row["owner"], now, next_at=event["ended_at"], unshown=unshown)
+        for channel in unshown:  # this kernel has looked for such before we found it
+            self._answer({"op": "missed", "channel": channel, "event": event, "rules": rules})
 
     # What others left.
 
@@ -661,6 +671,12 @@ def ended(line: Line, error: Optional[Line], duration_s: float) -> Line:
         error=error,
         note=_note(line, error, os.environ),
     )
+
+
+def _without_kernel(event: Line, rules: Line) -> Tuple[Line, List[str]]:
+    """The rules of what we tell ourselves, which the kernel has not shown; and where an end would have been shown."""
+    unshown = rules.get("here") or [] if event["event"] in ENDINGS and is_due(event, rules) else []
+    return dict(rules, here=[]), unshown
 
 
 def _on_the_way(line: Line, kind: str, note: str, still_s: float = 0.0) -> Line:

@@ -67,6 +67,7 @@ class Extension:
             self._knocker.plots = self._plots
             self._knocker.announce()
             guarded(self._knocker.look_ahead)()
+            guarded(self._knocker.look_back)()
             shell.events.register("pre_run_cell", self._watcher.pre_run_cell)
             shell.events.register("post_run_cell", self._watcher.post_run_cell)
             if shell.has_trait("exit_now"):

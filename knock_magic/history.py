@@ -356,11 +356,9 @@ def detail(entry: Entry, said: Sequence[Entry]) -> Card:
 
 def delivered(entry: Entry) -> List[str]:
     """Where it was delivered and how late, what still waits, and what was given up and why: a line each."""
-    if entry.is_muted:  # a watch outside hears of it all the same
-        return [pick({"en": "muted", "ko": "알림 끔"}), *map(_delivery, entry.deliveries)]
-    if not entry.deliveries:
-        return list(entry.here)
-    return [_delivery(delivery) for delivery in entry.deliveries]
+    muted = [pick({"en": "muted", "ko": "알림 끔"})] if entry.is_muted else []
+    # Muted or not, a line under the cell was shown, and a watch outside heard of it.
+    return [*muted, *entry.here, *map(_delivery, entry.deliveries)]
 
 
 def _delivery(delivery: Delivery) -> str:
@@ -369,6 +367,8 @@ def _delivery(delivery: Delivery) -> str:
     if delivery.state == "done":
         late = say_duration(delivery.late_s)
         return pick({"en": f"{name}, {late} late", "ko": f"{name}, {late} 늦음"}) if delivery.late_s else name
+    if delivery.state == "unshown":
+        return pick({"en": "not shown: its kernel was gone", "ko": "커널이 종료돼서 보여 주지 못했어요"})
     if delivery.state == "merged":
         return pick({"en": f"{name}, with a later one", "ko": f"{name}, 뒤의 알림과 함께"})
     if delivery.state in ("due", "sending"):

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, mute, outbox, private_file, rules, runs
+from knock_magic import folders, language, mute, outbox, private_file, retry, rules, runs
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
@@ -23,7 +23,7 @@ from knock_magic.output import output
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Sources
 from knock_magic.sidecar import Sidecar
-from knock_magic.template import WITH_SOURCE, Message, render
+from knock_magic.template import STANDARD, WITH_SOURCE, Message, render
 from knock_magic.vault import Vault
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ KEY_FILE = "fingerprint.key"
 KEY_BYTES = 32
 KEY_SECONDS = 1.0  # another process needs milliseconds to make the key
 MOMENT_S = 1.0
+LOOK_BACK_S = 0.2  # the longest that loading waits for an outbox
+MOST_MISSED = 5
 NAME_LIMIT = 200  # characters, of a text in the history
 
 Show = Callable[[Message], None]
@@ -86,6 +88,7 @@ class Knocker:
         self._heard = threading.Condition()
         self.last_results: Dict[str, Mapping[str, Any]] = {}
         self.trouble: Deque[str] = collections.deque(maxlen=20)
+        self._missed: Deque[Mapping[str, Any]] = collections.deque()  # what a kernel before this one could not show
         self.outbox_path = outbox.path_in(folders.state_folder(sources.environ))
         # Where the outbox is kept, and where instead if that can't be written.
         self.outbox_paths = [self.outbox_path, outbox.path_in(folders.runtime_folder(sources.environ))]
@@ -250,12 +253,14 @@ class Knocker:
         """Pass `event` on to everybody its rules name."""
         event = self.redactor.event(self._whole(event, about))
         data = event.to_json()
-        line = {"op": "tell", "event": data, "rules": self._outside(about)}
+        is_due = rules.is_due(data, about)
+        outside = self._outside(about)
+        line = {"op": "tell", "event": data, "rules": outside if is_due else {**outside, "here": []}}
         if event.event == "progress" and not event.note:
             self.sidecar.progress(line)
         else:
             self.sidecar.tell(event.id, line, ends=event.run if event.event in rules.ENDINGS else "")
-        if rules.is_due(data, about) and any(self.channel(name).in_kernel for name in about["to"]):
+        if is_due and any(self.channel(name).in_kernel for name in about["to"]):
             self._show(render(event, about["template"], lang=about["lang"]))
 
     def _whole(self, event: Event, about: Mapping[str, Any]) -> Event:
@@ -387,6 +392,8 @@ class Knocker:
         """In the daemon thread: note what the courier says."""
         if answer["op"] in ("warn", "aside", "expired"):
             self._note_trouble(answer)
+        if answer["op"] == "missed":
+            self._missed.append(answer)
         if answer["op"] == "earlier":
             self._earlier[answer["run"]] = answer
         if answer["op"] == "back":
@@ -417,8 +424,28 @@ class Knocker:
         """One line of help or trouble to the user."""
         self._say(text)
 
+    def look_back(self) -> None:
+        """Find the deaths that no kernel was left to show, to be shown with the next cell; the latest few."""
+        for path in self.outbox_paths:
+            rows = outbox.peek(path, "unshown", (MOST_MISSED,), LOOK_BACK_S)
+            for row in reversed(rows):
+                about = {key: json.loads(row[name]) for key, name in (("event", "body"), ("rules", "rules"))}
+                self._missed.append({"channel": row["channel"], **about})
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something for `tell_trouble` to say."""
+        return bool(self.trouble or self._missed)
+
     def tell_trouble(self) -> None:
         """Say what went wrong meanwhile, once."""
+        while self._missed:
+            missed = self._missed.popleft()
+            event = Event.from_json(missed["event"])
+            ended_at = event.ended_at or event.started_at
+            late_s = retry.late(ended_at, ended_at, time.time(), attempts=1)
+            self._show(render(event, missed["rules"].get("template") or STANDARD, late_s=late_s))
+            self.sidecar.tell(event.id, {"op": "shown", "id": event.id, "channel": missed["channel"], "late_s": late_s})
         while self.trouble:
             self._say(self.trouble.popleft())
 

@@ -2,6 +2,7 @@
 
 A knock is one event; a delivery is that knock on its way to one channel. A delivery is `due`, then
 `sending` under a lease, then `done`, `failed`, `expired` or `merged` (told by a later one of its group).
+What only the kernel could have shown, and that kernel is gone, is `unshown` until another one shows it.
 What is sending when its courier dies is due again when the lease ends. A knock's body goes once all its
 deliveries have ended; its facts stay as the history. Times are seconds since the epoch.
 
@@ -211,9 +212,11 @@ class Outbox:
         *,
         next_at: Optional[float] = None,
         grouping: str = "",
+        unshown: Sequence[str] = (),
     ) -> bool:
         """Keep `event`, due at `next_at` (else now) at each (channel, fingerprint); False if it was here already.
 
+        On the channels `unshown` the kernel would have shown it, had it lived.
         What shares a `grouping` and waits at the same address is told by one message. Progress of the run that still
         waits is told by it too, if `event` is newer progress or the run's end.
         """
@@ -236,7 +239,7 @@ class Outbox:
                     error.get("type"),
                     json.dumps(event.get("metrics") or {}),
                     json.dumps(kept_rules),
-                    json.dumps(event) if addresses else None,
+                    json.dumps(event) if addresses or unshown else None,
                 ),
             ).rowcount
             if not added:
@@ -245,6 +248,10 @@ class Outbox:
                 "INSERT INTO deliveries (knock, channel, fingerprint, owner, grouping, planned_at, next_at) VALUES "
                 "(?,?,?,?,?,?, max(?, coalesce((SELECT until FROM pauses WHERE fingerprint = ?), 0)))",
                 [(event["id"], *address, owner, grouping, planned_at, planned_at, address[1]) for address in addresses],
+            )
+            self._db.executemany(
+                "INSERT INTO deliveries (knock, channel, fingerprint, owner, state, next_at) VALUES (?,?,'',?,'unshown',?)",
+                [(event["id"], channel, owner, now) for channel in unshown],
             )
             if event.get("curves"):
                 self._db.execute(
@@ -839,6 +846,9 @@ QUESTIONS = {
     "FROM deliveries d JOIN knocks k ON k.id = d.knock "
     f"WHERE d.{_WAITS} ORDER BY k.happened_at",
     "aside": "SELECT fingerprint, channel, since, reason FROM aside",
+    # Who stops a kernel knows that he did; only deaths are news.
+    "unshown": "SELECT d.channel, k.happened_at, k.rules, k.body FROM deliveries d JOIN knocks k ON k.id = d.knock "
+    "WHERE d.state = 'unshown' AND k.event = 'died' ORDER BY k.happened_at DESC LIMIT ?",
     # Parts of the name (twice), outcomes as `,failed,died,` (twice), the beginning of a run's id, how many.
     "history": _WITH_DELIVERIES.format(
         f"SELECT {_KNOCK} FROM knocks WHERE event IN ('finished', 'failed', 'interrupted', 'died') "

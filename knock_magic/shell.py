@@ -64,6 +64,9 @@ def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
 def _door() -> Knocker:
     door = knocker.current()
     door.look_ahead()
+    if not door.settings.disable:
+        door.look_back()
+        door.tell_trouble()
     return door
 
 

@@ -150,7 +150,7 @@ class CellWatcher:
             self._next_number = self._shell.execution_count
             # Told of or not, the shown error was this cell's, and no other thread's.
             self._counted = id(getattr(sys, "last_value", None))
-        if self._knocker.trouble:
+        if self._knocker.has_news:
             self._knocker.tell_trouble()
 
     def _pop(self, stack: List[OpenCell], result: Any) -> Optional[OpenCell]:
