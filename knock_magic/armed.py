@@ -49,9 +49,13 @@ class Armed:
     def __call__(self, function: Function) -> Function:
         return decorated(function, self)  # type: ignore[no-any-return]
 
-    def begin(self, name: str) -> Piece:
-        """A piece that begins now, called `name` where the options have no name."""
-        return Piece(self._asked.name or name, self._asked)
+    def begin(self, name: str, function: Any = None) -> Piece:
+        """A piece that begins now, called `name` where the options have no name.
+
+        What a `function` does that has called itself is part of what it does already.
+        """
+        outer = next((piece for piece in _around.get() if function is not None and piece.function is function), None)
+        return Again(outer) if outer else Piece(self._asked.name or name, self._asked, function)
 
     def __enter__(self) -> Piece:
         piece = self.begin(script_name())
@@ -78,7 +82,8 @@ class Armed:
 class Piece:
     """One time that armed code runs; what ``with knock.run(...) as piece`` gives."""
 
-    def __init__(self, name: str, asked: Options) -> None:
+    def __init__(self, name: str, asked: Options, function: Any = None) -> None:
+        self.function = function
         self.run: Optional[Run] = None
         self.rules: Mapping[str, Any] = {}
         self._begin(name, asked)
@@ -116,6 +121,19 @@ class Piece:
 
     def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
         self.end(error)
+
+
+class Again(Piece):
+    """A function that runs within itself: its progress is that of the `outer` piece, which alone tells the end."""
+
+    def __init__(self, outer: Piece) -> None:
+        self.function, self.run, self.rules = outer.function, outer.run, outer.rules
+
+    def gave(self, value: Any) -> None:
+        """Only what the outermost call returns is the result."""
+
+    def end(self, error: Optional[BaseException]) -> None:
+        """It goes on outside."""
 
 
 class Inside:
@@ -207,7 +225,7 @@ def decorated(function: Any, code: Armed) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(decorated(function.__func__, code))
     if not callable(function) or isinstance(function, type):
-        what = "a class" if isinstance(function, type) else f"a {type(function).__name__}"
+        what = "a class" if isinstance(function, type) else options.a_kind(function)
         raise UsageError(
             f"knock.run goes around a function or a method, got {what}. Around other code: with knock.run(...):",
             f"knock.run은 함수나 메서드에 붙여 주세요. 받은 것: {what}. 다른 코드는 with knock.run(...): 안에 넣어 주세요.",
@@ -224,7 +242,7 @@ def _name_of(function: Any) -> str:
 
 def _plain(function: Any, code: Armed, name: str) -> Any:
     def call(*arguments: Any, **named: Any) -> Any:
-        with code.begin(name) as piece, Inside(piece):
+        with code.begin(name, function) as piece, Inside(piece):
             value = function(*arguments, **named)
             piece.gave(value)
             return value
@@ -234,7 +252,7 @@ def _plain(function: Any, code: Armed, name: str) -> Any:
 
 def _coroutine(function: Any, code: Armed, name: str) -> Any:
     async def call(*arguments: Any, **named: Any) -> Any:
-        with code.begin(name) as piece, Inside(piece):
+        with code.begin(name, function) as piece, Inside(piece):
             value = await function(*arguments, **named)
             piece.gave(value)
             return value
@@ -245,7 +263,7 @@ def _coroutine(function: Any, code: Armed, name: str) -> Any:
 def _generator(function: Any, code: Armed, name: str) -> Any:
     def call(*arguments: Any, **named: Any) -> Iterator[Any]:
         source = function(*arguments, **named)
-        with code.begin(name) as piece:
+        with code.begin(name, function) as piece:
             resume, given = source.send, None
             while True:
                 with Inside(piece):  # only while its own code runs, not while its reader's does
@@ -271,7 +289,7 @@ def _generator(function: Any, code: Armed, name: str) -> Any:
 def _async_generator(function: Any, code: Armed, name: str) -> Any:
     async def call(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
         source = function(*arguments, **named)
-        with code.begin(name) as piece:
+        with code.begin(name, function) as piece:
             resume, given = source.asend, None
             while True:
                 with Inside(piece):

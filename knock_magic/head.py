@@ -6,8 +6,10 @@ import re
 from typing import List, Optional, Tuple
 
 MARK = "%%knock"
+LINE_MARK = MARK[1:]
 
 _HEAD = re.compile(r"%%knock(?:[ \t]+(.*))?\Z", re.DOTALL)
+_COMMAND = re.compile(r"%knock(?:\s|\?|\Z)|%(?:re)?load_ext\s+knock(?:_magic)?\Z")
 # Magics that hand their cell to `transform_cell`, where our line would go unseen: they are looked through.
 _SEEN_THROUGH = re.compile(r"%%(?:time|timeit|prun)\b")
 
@@ -16,8 +18,28 @@ def find(source: str) -> Optional[str]:
     """What stands behind ``%%knock`` at the head of the cell `source`; None if it does not begin so."""
     if MARK not in source:
         return None
-    index, options = _find(source.splitlines())
+    index, options = _find(_dedented(source.splitlines()))
     return options if index >= 0 else None
+
+
+def body(source: str) -> str:
+    """The cell `source` without its head line."""
+    return "".join(strip(_dedented(source.splitlines(keepends=True))))
+
+
+def is_ours(source: str) -> bool:
+    """Whether the cell `source` only has commands of ours: who types them waits for no knock."""
+    if LINE_MARK not in source:
+        return False
+    lines = (line.strip() for line in source.splitlines())
+    return all(_COMMAND.match(line) for line in lines if line and not line.startswith("#"))
+
+
+def _dedented(lines: List[str]) -> List[str]:
+    """`lines` without the indentation of the first that is not empty, as IPython runs them."""
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return [line[len(indent) :] if line.startswith(indent) else line for line in lines] if indent else lines
 
 
 def _find(lines: List[str], *, through: bool = True) -> Tuple[int, str]:

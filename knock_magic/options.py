@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import channels, language
 from knock_magic.durations import parse_duration
@@ -13,6 +13,9 @@ from knock_magic.rules import OUTCOMES
 
 # A token is quoted as a whole, an option with a quoted value, or a run of anything but space.
 _TOKEN = re.compile(r"""(?:--[\w-]+=)?(?:"[^"]*"|'[^']*')(?=\s|$)|\S+""")
+
+# What an editor makes of two dashes, and who types one alone.
+_DASHED = re.compile(r"[-\u2010-\u2015\u2212]{1,2}([a-z]+)(=|\Z)")
 
 HELP: Dict[str, Dict[str, str]] = {
     "to": {"en": "channels to knock on, e.g. slack,kakao", "ko": "알림을 보낼 채널, 예: slack,kakao"},
@@ -52,13 +55,12 @@ class Options:
     baseline: Optional[str] = None
 
 
-def parse(line: str) -> Options:
-    """The options in `line`; words that belong to none are the name.
+def parse(line: str) -> Tuple[Options, List[UsageError]]:
+    """The options in `line`, and what of it can't be understood; words that belong to no option are the name.
 
-    Raises:
-        UsageError: an option or a value can't be understood.
+    What is wrong costs nothing else: the rest counts as if it had not been typed.
     """
-    return _parse(_TOKEN.findall(line), unquoted)
+    return _parse(_TOKEN.findall(line), unquoted, tuple(HELP))
 
 
 def words_of(line: str) -> List[str]:
@@ -66,9 +68,9 @@ def words_of(line: str) -> List[str]:
     return [unquoted(token) for token in _TOKEN.findall(line)]
 
 
-def from_words(words: Sequence[str]) -> Options:
-    """The options in `words`, which a shell has split and unquoted already; raises `UsageError`."""
-    return _parse(words, str)
+def from_words(words: Sequence[str], known: Sequence[str]) -> Tuple[Options, List[UsageError]]:
+    """The same in `words`, which a shell has split and unquoted already; only the options `known` are meant."""
+    return _parse(words, str, known)
 
 
 def from_values(name: str, given: Mapping[str, object]) -> Options:
@@ -86,24 +88,54 @@ def from_values(name: str, given: Mapping[str, object]) -> Options:
     return Options(name=name, **read)  # type: ignore[arg-type]
 
 
-def _parse(tokens: Iterable[str], unquote: Callable[[str], str]) -> Options:
+def _parse(
+    tokens: Sequence[str], unquote: Callable[[str], str], known: Sequence[str]
+) -> Tuple[Options, List[UsageError]]:
     words: List[str] = []
     values: Dict[str, List[str]] = {}
-    tokens = iter(tokens)
-    for token in tokens:
-        if not token.startswith("--") or token == "--":
+    problems: List[UsageError] = []
+    left = list(reversed(tokens))
+    while left:
+        token = left.pop()
+        dashed = _DASHED.match(token)
+        if token.startswith("--") and token != "--":
+            option, equals, value = token[2:].partition("=")
+        elif dashed and dashed.group(1) in known:
+            option, equals, value = dashed.group(1), dashed.group(2), token[dashed.end() :]
+        else:
             words.append(unquote(token))
             continue
-        option, equals, value = token[2:].partition("=")
-        if option not in HELP:
-            raise _unknown(option)
-        if not equals:
-            value = next(tokens, "")
-        if value == "" or value.startswith("--"):
-            raise _valueless(option)
-        values.setdefault(option, []).append(unquote(value))
-    read = {name: _READERS[name](given) for name, given in values.items()}
-    return Options(name=" ".join(words), **read)  # type: ignore[arg-type]
+        problem = None if option in known else _unknown(option, known)
+        # What follows a misspelt option is its value; what follows a word that is no option may be of the name.
+        takes_value = option in HELP or any(did_you_mean(f"--{option}", _dashed(known)))
+        if not equals and takes_value:
+            value = left.pop() if left and not left[-1].startswith("--") else ""
+        if problem is None and not token.startswith("--"):
+            problem = _one_dash(token.partition("=")[0], option)
+        if problem is None and value == "":
+            problem = _valueless(option)
+        if problem:
+            problems.append(problem)
+        else:
+            values.setdefault(option, []).append(unquote(value))
+    read = _read(values, problems)
+    return Options(name=" ".join(words), **read), problems  # type: ignore[arg-type]
+
+
+def _read(values: Mapping[str, Sequence[str]], problems: List[UsageError]) -> Dict[str, object]:
+    """The values that are good, of each option; what is wrong with the others is added to `problems`."""
+    good: Dict[str, object] = {}
+    for option, given in values.items():
+        fine = []
+        for text in given:
+            try:
+                _READERS[option]([text])
+                fine.append(text)
+            except UsageError as problem:
+                problems.append(problem)
+        if fine:
+            good[option] = _READERS[option](fine)
+    return good
 
 
 def unquoted(token: str) -> str:
@@ -207,6 +239,12 @@ def _from_value(option: str, value: object) -> object:
         raise UsageError(en, ko) from None
 
 
+def a_kind(value: object) -> str:
+    """The type of `value` with its article: "a list", "an int"."""
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+
+
 def _unknown_here(option: str) -> UsageError:
     hint_en, hint_ko = did_you_mean(option, PYTHON_OPTIONS)
     known = ", ".join(PYTHON_OPTIONS)
@@ -220,12 +258,28 @@ def _words(text: str) -> Tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _unknown(option: str) -> UsageError:
-    known = tuple(f"--{name}" for name in HELP)
+def _unknown(option: str, names: Sequence[str]) -> UsageError:
+    if option in HELP:
+        return UsageError(
+            f"--{option} is for cells: nobody can look into a command. Its exit code is shown.",
+            f"--{option} 옵션은 셀에서만 쓸 수 있어요. 명령 안은 볼 수 없어서 종료 코드를 보여 드려요.",
+        )
+    known = _dashed(names)
     hint_en, hint_ko = did_you_mean(f"--{option}", known)
     return UsageError(
         f"there is no option --{option[:40]}.{hint_en} There are: {', '.join(known)}.",
         f"--{option[:40]} 옵션은 없어요.{hint_ko} 쓸 수 있는 옵션: {', '.join(known)}",
+    )
+
+
+def _dashed(names: Sequence[str]) -> List[str]:
+    return [f"--{name}" for name in names]
+
+
+def _one_dash(typed: str, option: str) -> UsageError:
+    return UsageError(
+        f"{typed} is no option: write --{option}, with two dashes.",
+        f"{typed} 대신 --{option}처럼 하이픈 두 개로 적어 주세요.",
     )
 
 

@@ -16,7 +16,7 @@ from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker, say_on_stderr
 from knock_magic.language import pick
 from knock_magic.names import name_of
-from knock_magic.options import Options, from_words
+from knock_magic.options import PYTHON_OPTIONS, Options, from_words
 from knock_magic.output import output
 from knock_magic.runs import Run, peak_bytes_of_children
 
@@ -51,12 +51,9 @@ def _understood(words: Sequence[str]) -> Tuple[Options, List[str]]:
             "knock run resnet -- python train.py처럼 -- 뒤에 명령을 적어 주세요.",
         )
     at = words.index("--")
-    asked = from_words(words[:at])
-    if asked.show:
-        raise UsageError(
-            "--show is for cells: knock run can't look into a command. Its exit code is shown.",
-            "--show는 셀에서만 쓸 수 있어요. knock run은 명령 안을 볼 수 없고, 종료 코드를 보여 드려요.",
-        )
+    asked, problems = from_words(words[:at], PYTHON_OPTIONS)  # the same as for a function: nothing can be looked into
+    for problem in problems:  # a typing error is no reason to lose a night
+        say_on_stderr(str(problem))
     return asked, list(words[at + 1 :])
 
 

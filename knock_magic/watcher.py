@@ -12,7 +12,6 @@ from IPython.utils.text import DollarFormatter
 from knock_magic import head, interrupts, loose, unshown
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import is_good_exit
-from knock_magic.errors import KnockError
 from knock_magic.event import Event, Metric
 from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
@@ -97,14 +96,14 @@ class CellWatcher:
         typed = head.find(info.raw_cell)
         if typed is not None and not any(outer.run for outer in stack):
             self._arm(cell, typed)
-        elif len(stack) == 1 and self._knocker.settings.auto is not None:
+        elif len(stack) == 1 and self._knocker.settings.auto is not None and not head.is_ours(info.raw_cell):
             self._note(cell)
 
     def _arm(self, cell: OpenCell, typed: str) -> None:
         cell.options = self._parse(typed)
         cell.rules = self._knocker.rules(cell.options, min_s=0.0)
-        body = "".join(head.strip(cell.info.raw_cell.splitlines(keepends=True)))
-        cell.run = self._run(cell, self._expanded(cell.options.name) or name_of(body) or head.MARK)
+        name = self._expanded(cell.options.name) or name_of(head.body(cell.info.raw_cell)) or head.MARK
+        cell.run = self._run(cell, name)
         cell.run.start()
         try:
             from knock_magic.signs import watch  # with the first armed cell, and not at load
@@ -113,11 +112,10 @@ class CellWatcher:
         watch(self._knocker, cell.run, cell.rules)
 
     def _parse(self, typed: str) -> Options:
-        try:
-            return parse(typed)
-        except KnockError as problem:
+        asked, problems = parse(typed)
+        for problem in problems:
             self._knocker.warn(str(problem))
-            return Options()
+        return asked
 
     def _note(self, cell: OpenCell) -> None:
         """A plain cell stands on the slate, in case it takes the kernel down with it."""
@@ -178,7 +176,7 @@ class CellWatcher:
 
     def _close(self, stack: List[OpenCell], cell: OpenCell, result: Any, now: float) -> None:
         if cell.run is None:
-            if stack or not self._was_long(cell, now):
+            if stack or not self._was_long(cell, now) or head.is_ours(cell.info.raw_cell):
                 return
             cell.rules = {**self._knocker.rules(cell.options, min_s=0.0), "unasked": True}
             cell.run = self._run(cell, name_of(cell.info.raw_cell))

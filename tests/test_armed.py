@@ -129,6 +129,36 @@ def test_it_knocks_for_every_kind_of_function(script: Script, phone: Phone) -> N
     }
 
 
+def test_what_calls_itself_knocks_once(script: Script, phone: Phone) -> None:
+    done = script(
+        """
+        import asyncio, threading
+        import knock
+
+        @knock.run
+        def fact(n): return n * fact(n - 1) if n else 1
+
+        @knock.run
+        async def deep(n): return await deep(n - 1) if n else 0
+
+        @knock.run
+        def walk(n):
+            yield n
+            if n: yield from walk(n - 1)
+
+        print(fact(3), asyncio.run(deep(2)), list(walk(2)))
+        threads = [threading.Thread(target=fact, args=(1,)) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """
+    )
+
+    phone.wait(5)
+    assert done.stdout == "6 0 [2, 1, 0]\n"
+    assert sorted(knock["name"] for knock in phone.knocks) == ["deep", "fact", "fact", "fact", "walk"]
+    assert sorted(knock["metrics"]["result"] for knock in phone.knocks if knock["name"] == "fact") == [1, 1, 6]
+
+
 def test_a_decorated_function_is_of_the_same_kind() -> None:
     async def coroutine(x: int) -> int:
         """Its words."""

@@ -518,6 +518,18 @@ def test_it_knocks_only_for_what_was_asked(
     assert len(phone.expect_only(kernel_with_knock.send)) == told
 
 
+def test_our_own_commands_are_no_work(kernel_with_knock: Kernel, phone: Phone) -> None:
+    kernel_with_knock.run("%knock auto 0s")
+
+    kernel_with_knock.run("%knock channels")
+    kernel_with_knock.run("  %%knock indented\n  1")
+    kernel_with_knock.run("sum(range(9))")
+    kernel_with_knock.run("%knock auto 60s")
+
+    told = phone.expect_only(kernel_with_knock.send)
+    assert told == [("finished", "indented"), ("finished", "sum(range(9))")]
+
+
 # What was typed wrong: one clear line, and the cell runs.
 
 WRONG: Dict[str, Tuple[str, str]] = {
@@ -544,6 +556,7 @@ def test_it_runs_the_cell_all_the_same_after(case: str, kernel_with_knock: Kerne
     assert len(result.lines_with(named)) == 1
     assert "Traceback" not in result.said
     assert phone.wait()["event"] == "finished"
+    assert phone.wait()["name"] == "demo", "what was typed well counts"
 
 
 def test_it_runs_the_cell_where_an_expression_raises(kernel_with_knock: Kernel, phone: Phone) -> None:

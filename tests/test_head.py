@@ -15,6 +15,8 @@ from knock_magic import head
         ("%%knock a\r\nx = 1\r\n", "a"),
         ("%%time\n%%knock a\nx", "a"),
         ("%%knock", ""),
+        ("  %%knock lead\n  1", "lead"),
+        ("\n    # why\n    %%knock lead\n    1", "lead"),
     ],
 )
 def test_it_finds_the_line_at_the_head(source: str, options: str) -> None:
@@ -29,7 +31,8 @@ def test_it_finds_the_line_at_the_head(source: str, options: str) -> None:
         "%%writefile a.txt\n%%knock\n",
         "%%bash\n%%knock\n",
         "print('%%knock')",
-        "  %%knock\nx",
+        "x\n  %%knock\n",
+        "# why\n  %%knock\nx",
         "",
     ],
 )
@@ -55,3 +58,25 @@ def test_stripping_twice_is_stripping_once() -> None:
     once = head.strip(["%%knock a\n", "x = 1\n"])
 
     assert head.strip(once) == once
+
+
+def test_a_body_that_was_indented_is_named_by_its_first_line() -> None:
+    """IPython takes the indentation of the first line away from all, so such a cell runs."""
+    assert head.body("  %%knock\n  train()\n") == "#\ntrain()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        ("%knock login kakao", True),
+        ("# first\n%knock use slack\n\n%knock test", True),
+        ("%knock?", True),
+        ("%load_ext knock\n%knock", True),
+        ("%knock mute 2h\ntrain()", False),
+        ("%knocker", False),
+        ("train()  # %knock", False),
+        ("%%knock a\nx", False),
+    ],
+)
+def test_it_knows_a_cell_of_nothing_but_commands(source: str, ours: bool) -> None:
+    assert head.is_ours(source) is ours

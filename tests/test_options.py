@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from knock_magic.errors import UsageError
-from knock_magic.options import HELP, Options, parse
+from knock_magic import options
+from knock_magic.options import HELP, PYTHON_OPTIONS, Options, from_words
 
 WORDS = st.sampled_from(
     [
@@ -17,10 +17,17 @@ WORDS = st.sampled_from(
 )
 
 
-def test_words_that_belong_to_no_option_are_the_name() -> None:
-    options = parse("res net --to notebook 50 --min 5m 'a  b'")
+def parse(line: str) -> Options:
+    """The options in a line in which nothing is wrong."""
+    asked, problems = options.parse(line)
+    assert problems == []
+    return asked
 
-    assert options == Options(name="res net 50 a  b", to=("notebook",), min=300.0)
+
+def test_words_that_belong_to_no_option_are_the_name() -> None:
+    asked = parse("res net --to notebook 50 --min 5m 'a  b'")
+
+    assert asked == Options(name="res net 50 a  b", to=("notebook",), min=300.0)
 
 
 def test_an_option_takes_its_value_after_a_space_or_an_equals_sign() -> None:
@@ -56,12 +63,52 @@ def test_any_name_of_a_template_is_taken() -> None:
     ],
 )
 def test_what_is_wrong_is_answered_in_one_line(line: str, named: str) -> None:
-    with pytest.raises(UsageError) as error:
-        parse(line)
+    _, (problem,) = options.parse(line)
 
     for lang in ("en", "ko"):
-        assert named in error.value.texts[lang]
-        assert "\n" not in error.value.texts[lang]
+        assert named in problem.texts[lang]
+        assert "\n" not in problem.texts[lang]
+
+
+@pytest.mark.parametrize(
+    ("line", "left", "count"),
+    [
+        ("bad --to webhok --show acc", Options(name="bad", show=("acc",)), 1),
+        ("bad --mni 5m net --min 2m", Options(name="bad net", min=120.0), 1),
+        ("--zzzzzz my net", Options(name="my net"), 1),
+        ("net --min --to notebook", Options(name="net", to=("notebook",)), 1),
+        ("net --show acc+ --show acc --min soon", Options(name="net", show=("acc",)), 2),
+        ("net --min 5m --min soon", Options(name="net", min=300.0), 1),
+        ("net --to=", Options(name="net"), 1),
+    ],
+)
+def test_what_is_wrong_costs_nothing_else(line: str, left: Options, count: int) -> None:
+    asked, problems = options.parse(line)
+
+    assert asked == left
+    assert len(problems) == count
+
+
+@pytest.mark.parametrize("typed", ["-to", "—to", "–to", "−to", "——to", "—to=notebook"])
+def test_an_option_with_the_wrong_dashes_is_no_name(typed: str) -> None:
+    asked, (problem,) = options.parse(f"resnet {typed} notebook" if "=" not in typed else f"resnet {typed}")
+
+    assert asked == Options(name="resnet")
+    for lang in ("en", "ko"):
+        assert "--to" in problem.texts[lang]
+        assert typed.partition("=")[0] in problem.texts[lang]
+
+
+def test_a_name_may_have_dashes() -> None:
+    assert parse("-v -- too—to –top - —").name == "-v -- too—to –top - —"
+
+
+def test_a_command_is_told_only_of_what_it_takes() -> None:
+    asked, problems = from_words(["net", "--show", "acc", "--shwo", "acc"], PYTHON_OPTIONS)
+
+    assert asked == Options(name="net")
+    assert "is for cells" in problems[0].texts["en"]
+    assert "--show" not in problems[1].texts["en"]
 
 
 @settings(deadline=None, max_examples=400)
@@ -69,10 +116,8 @@ def test_what_is_wrong_is_answered_in_one_line(line: str, named: str) -> None:
     st.one_of(st.text(), st.lists(WORDS).map(" ".join), st.lists(st.one_of(WORDS, st.text()), max_size=8).map(" ".join))
 )
 def test_a_wild_line_is_understood_or_answered_in_a_short_line(line: str) -> None:
-    try:
-        options, said = parse(line), []
-    except UsageError as error:
-        options, said = Options(), list(error.texts.values())
+    asked, problems = options.parse(line)
+    said = [text for problem in problems for text in problem.texts.values()]
 
     assert all(0 < len(text) < 1000 and "\n" not in text for text in said)
-    assert options.min is None or options.min >= 0
+    assert asked.min is None or asked.min >= 0
