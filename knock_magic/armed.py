@@ -17,7 +17,7 @@ from typing import Any, AsyncIterator, Callable, Iterator, List, Mapping, Option
 from knock_magic import knocker, options
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import tell_end
-from knock_magic.errors import UsageError
+from knock_magic.errors import UsageError, a_kind
 from knock_magic.event import Event
 from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
@@ -225,7 +225,7 @@ def decorated(function: Any, code: Armed) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(decorated(function.__func__, code))
     if not callable(function) or isinstance(function, type):
-        what = "a class" if isinstance(function, type) else options.a_kind(function)
+        what = "a class" if isinstance(function, type) else a_kind(function)
         raise UsageError(
             f"knock.run goes around a function or a method, got {what}. Around other code: with knock.run(...):",
             f"knock.run은 함수나 메서드에 붙여 주세요. 받은 것: {what}. 다른 코드는 with knock.run(...): 안에 넣어 주세요.",

@@ -239,12 +239,6 @@ def _from_value(option: str, value: object) -> object:
         raise UsageError(en, ko) from None
 
 
-def a_kind(value: object) -> str:
-    """The type of `value` with its article: "a list", "an int"."""
-    kind = type(value).__name__
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
-
-
 def _unknown_here(option: str) -> UsageError:
     hint_en, hint_ko = did_you_mean(option, PYTHON_OPTIONS)
     known = ", ".join(PYTHON_OPTIONS)
