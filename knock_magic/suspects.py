@@ -174,6 +174,8 @@ def _tells(text: str, start: int, word: str, value: Match[str]) -> bool:
     said, is_quoted = value[str(value.lastgroup)], value.lastgroup != "plain"
     if said.lower() in _HARMLESS or (not is_quoted and _is_code(text, value)):
         return False
+    if word == "passwd" and text[max(0, start - 1) : start] == "/":
+        return False  # the file of that name, and what was wrong with it
     if word == "pwd":
         return not said.startswith(("/", "~"))  # it is also what the current folder is called
     if word in _WORDS or _SURE.search(text, max(0, start - 16), start):

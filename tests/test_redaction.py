@@ -301,6 +301,8 @@ ORDINARY = [
     "the password is wrong",
     "a secret that nobody knows",
     "pwd: /home/me/project",
+    "cat: /etc/passwd: Permission denied",
+    "open('/etc/passwd', 'rb')",
     "commit 3f786850e387550fdab836ed7e6dc881de23001b",
     "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "run 550e8400-e29b-41d4-a716-446655440000",
@@ -325,7 +327,7 @@ def test_ordinary_text_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in ORDINARY if not re.search("token|key|password|secret|pwd|토큰|암호", text, re.I)]
+    "text", [text for text in ORDINARY if not re.search("token|key|passw|secret|pwd|토큰|암호", text, re.I)]
 )
 def test_ordinary_text_is_not_even_suspected(text: str) -> None:
     """So that it costs next to nothing in a hook."""
