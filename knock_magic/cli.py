@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from typing import Callable, Dict, List, NoReturn, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from knock_magic import __version__, history, knocker, messages, options, shell, status
 from knock_magic.durations import parse_duration
@@ -37,7 +37,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _do(words: List[str]) -> int:
-    parser = _parser()
+    parser, parsers = _parsers()
     command = next((word for word in words if not word.startswith("-")), "")
     if command and command not in _COMMANDS:
         raise _unknown(command)
@@ -46,7 +46,9 @@ def _do(words: List[str]) -> int:
     if command in ("run", "history") and not {"-h", "--help"} & set(ours):
         # These take words and options in any order, as their like in a notebook do, and a whole command.
         return shell.main(own) if command == "run" else _history(own)
-    chosen = parser.parse_args(words)
+    chosen, strange = parser.parse_known_args(words)
+    if strange:
+        raise _strange(parsers.get(command, parser), strange)
     if not command:
         parser.print_help()
         return 2
@@ -167,11 +169,22 @@ _COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
 # argparse speaks English, unless someone installs a catalogue for it; what it says of our commands is this.
 _ARGPARSE_KO = {
     "the following arguments are required": "빠진 것이 있어요",
-    "unrecognized arguments": "알 수 없는 옵션이 있어요",
     "expected one argument": "값을 하나 적어 주세요",
     "expected at least one argument": "값을 적어 주세요",
     "argument": "옵션",
 }
+
+
+def _strange(parser: argparse.ArgumentParser, words: Sequence[str]) -> UsageError:
+    """The error for `words`, which `parser` does not know."""
+    typed = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+    known = [option for option in parser._option_string_actions if option.startswith("--")]
+    hint_en, hint_ko = did_you_mean(typed, known)
+    seen = " ".join(words)[:80]
+    return UsageError(
+        f"unrecognized arguments: {seen}.{hint_en} See {parser.prog} --help.",
+        f"알 수 없는 옵션이 있어요: {seen}.{hint_ko} {parser.prog} --help를 참고해 주세요.",
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -183,7 +196,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}. See {self.prog} --help.", f"{korean}. {self.prog} --help를 참고해 주세요.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> Tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of ``knock``, and those of its commands."""
     parser = _Parser(
         prog="knock",
         description=pick(
@@ -249,4 +263,4 @@ def _parser() -> argparse.ArgumentParser:
         help=pick({"en": "show the address, and open no browser", "ko": "브라우저를 열지 않고 주소만 보여 주기"}),
     )
     add("demo", "real cells that knock, nothing to configure", "설정 없이 실제 셀로 알림 체험")
-    return parser
+    return parser, commands.choices

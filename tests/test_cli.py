@@ -124,7 +124,9 @@ def test_a_terminal_without_korean_is_no_error(shell: Shell, phone: Phone) -> No
     [
         (["sned", "hi"], "Did you mean send?"),
         (["send"], "required: text"),
-        (["send", "hi", "--too", "slack"], "--too"),
+        (["send", "hi", "--too", "slack"], "arguments: --too slack. Did you mean --to? See knock send --help."),
+        (["send", "hi", "--pic", "x"], "arguments: --pic x. Did you mean --picture? See knock send --help."),
+        (["--versoin"], "Did you mean --version? See knock --help."),
         (["send", "hi", "--to", "slakc"], "Did you mean slack?"),
         (["send", "hi", "--to", "slack"], "slack can't be used yet"),
         (["test", "slakc"], "Did you mean slack?"),
