@@ -14,8 +14,10 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from knock_magic import channels, language
-from knock_magic.settings import label_of
+from knock_magic import channels, cli, history, language, options
+from knock_magic.knocker import Knocker
+from knock_magic.magics import KnockMagics
+from knock_magic.settings import Sources, label_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = {"README.md": "en", "README.ko.md": "ko"}
@@ -142,6 +144,18 @@ def test_its_settings_file_is_understood(page: str, tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "slack (Slack): ready" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_names_every_command_and_option(page: str, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    magics = KnockMagics(None, Knocker(Sources({"KNOCK_HOME": str(tmp_path)})))  # type: ignore[arg-type]
+
+    wanted = [f"`%knock {name}" for name in magics.commands]
+    wanted += [f"`knock {name}" for name in cli._COMMANDS]
+    wanted += [f"`--{name}" for name in options.HELP if name != "baseline"]
+    wanted += [f"`{name}" for name in history.OPTIONS]
+    assert [words for words in wanted if words not in text] == []
 
 
 def test_both_pages_have_the_same_commands() -> None:
