@@ -103,7 +103,7 @@ def send(text: str, to: Union[str, Sequence[str], None] = None, picture: Any = N
     """Knock with `text`.
 
     Args:
-        text: what to say.
+        text: what to say; an empty one is not sent, and a line says so.
         to: the channels, ``"slack,kakao"`` or ``["slack", "kakao"]``; else those in use.
         picture: a PNG, JPEG, GIF or WebP image as a path or as bytes, or a figure that can ``savefig``; one that
             can't be read never costs the text. A channel that takes no pictures gets the text alone.

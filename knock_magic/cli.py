@@ -72,10 +72,10 @@ def _send(chosen: argparse.Namespace) -> int:
     names = messages.named(chosen.to)
     for name in names:
         door.ready(name)
-    picture, text = messages.attached(" ".join(chosen.text), chosen.picture)
-    event = door.send(text, names, picture=picture)
-    if picture:
-        messages.say_who_leaves_it_out(door, event, names or door.in_use())
+    text = " ".join(chosen.text)
+    if not text.strip() and not chosen.picture:
+        raise UsageError("knock send needs a text.", "knock send 뒤에 보낼 글을 적어 주세요.")
+    event = messages.tell(door, text, names, chosen.picture)
     if status.muted_line(door):
         knocker.say_on_stderr(status.muted_line(door))
         return 0
@@ -93,6 +93,8 @@ def _test(chosen: argparse.Namespace) -> int:
     names = chosen.channel or list(door.in_use())
     results = messages.test(door, names)
     print("\n".join(line for line, _ in results))
+    if status.muted_line(door):
+        print(status.muted_line(door))
     return 0 if all(good for _, good in results) else 1
 
 

@@ -12,7 +12,7 @@ from knock_magic.guard import guarded
 from knock_magic.head import MARK
 from knock_magic.knocker import Knocker
 from knock_magic.options import HELP
-from knock_magic.rules import OUTCOMES
+from knock_magic.rules import FILTERS, OUTCOMES
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -103,7 +103,7 @@ class Completion:
             "--to": channels.names,
             "--template": self._knocker.configuration.template_names,
             "--on": lambda: OUTCOMES,
-            "--outcome": lambda: OUTCOMES,
+            "--outcome": lambda: FILTERS,
             "--baseline": lambda: ["best"],
             "--min": lambda: ["60s", "10m"],
             "--every": lambda: _SPANS,

@@ -15,7 +15,7 @@ from knock_magic.curves import WIDTH, best, chosen, read, sparkline
 from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError, did_you_mean, seen
 from knock_magic.language import current, pick
-from knock_magic.rules import ENDINGS, OUTCOMES
+from knock_magic.rules import ENDINGS, FILTERS
 from knock_magic.tables import Card, Table
 from knock_magic.template import metric_text, outcome
 from knock_magic.wording import ICONS
@@ -112,7 +112,9 @@ class Entry:
 
 
 def parse(words: Sequence[str]) -> Query:
-    """What ``%knock history WORDS`` asks for: a number, words of the name, and options.
+    """What ``%knock history WORDS`` asks for: words of the name, a number before or behind them, and options.
+
+    A name that ends with a number stands in quotes: ``"resnet 50"`` is one word.
 
     Raises:
         UsageError: it can't be understood.
@@ -131,24 +133,34 @@ def parse(words: Sequence[str]) -> Query:
             found[_FIELDS[option]] = _READERS[option](value)
         elif word.startswith("--"):
             raise _unknown(word)
-        elif word.isdigit() and not name:
-            found["limit"] = min(max(1, int(word[:9])), MOST)
+        elif _is_number(word) and not name and "limit" not in found:
+            found["limit"] = _limit(word)
         else:
             name.append(word)
+    if len(name) > 1 and _is_number(name[-1]) and "limit" not in found:
+        found["limit"] = _limit(name.pop())
     return Query(name=" ".join(name), **found)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal()
+
+
+def _limit(word: str) -> int:
+    return min(max(1, int(word[:9])), MOST)
 
 
 def _outcomes(text: str) -> Tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
-    wrong = next((name for name in names if name not in OUTCOMES), None if names else "")
+    wrong = next((name for name in names if name not in FILTERS), None if names else "")
     if wrong is not None:
-        known = ", ".join(OUTCOMES)
-        hint_en, hint_ko = did_you_mean(wrong, OUTCOMES)
+        known = ", ".join(FILTERS)
+        hint_en, hint_ko = did_you_mean(wrong, FILTERS)
         raise UsageError(
             f"--outcome takes {known}{seen(wrong)[0]}.{hint_en}",
             f"--outcome에는 {known} 중에서 적어 주세요.{seen(wrong)[1]}{hint_ko}",
         )
-    return names
+    return tuple("progress" if name == "running" else name for name in names)
 
 
 def _run_id(text: str) -> str:

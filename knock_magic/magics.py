@@ -154,12 +154,22 @@ class KnockMagics(Magics):
         names = line.replace(",", " ").split() or list(self._knocker.in_use())
         for text, _ in messages.test(self._knocker, names):
             print(text)
+        self._say_if_muted()
 
     def _send(self, line: str) -> None:
-        if not line:
+        text, given = options.split_off(line, ("to", "picture"))
+        if not text and "picture" not in given:
             raise UsageError("%knock send needs a text.", "%knock send 뒤에 보낼 글을 적어 주세요.")
-        self._knocker.send(options.unquoted(line))
-        self._say_if_muted()
+        names = messages.named(given.get("to"))
+        for name in names:
+            self._knocker.ready(name)
+        messages.tell(self._knocker, text, names, given.get("picture"))
+        outside = [name for name in names or self._knocker.in_use() if not self._knocker.channel(name).in_kernel]
+        if status.muted_line(self._knocker):
+            self._say_if_muted()
+        elif outside:
+            shown = ", ".join(outside)
+            print(pick({"en": f"On its way to {shown}.", "ko": f"{shown} 채널로 보내고 있어요."}))
 
     def _history(self, line: str) -> None:
         from knock_magic import history  # brings statistics along, and nobody who loads us should wait for that
@@ -258,7 +268,7 @@ def _has_cell_options(line: str) -> bool:
 def flags(line: str, *, takes_channel: bool = False) -> Tuple[str, bool, str]:
     """The words of `line`, whether ``--save`` is among them, and the channel behind ``--to`` where that is taken."""
     words, to_file, channel = [], False, ""
-    tokens = iter(line.split())
+    tokens = iter(options.words_of(line))
     for token in tokens:
         if token == "--save":
             to_file = True

@@ -26,8 +26,12 @@ def send(text: Any, to: Union[str, Sequence[str], None], picture: Any) -> None:
         door.ready(name)
     if picture is not None and not pictures.is_one(picture):
         raise pictures.wrong_kind(picture)
-    if not door.settings.disable:
-        _send(door, text, names, picture)
+    if not str(text).strip() and picture is None:  # said, and not raised: it may come out of a long training
+        door.warn(
+            pick({"en": "knock.send got no text; nothing is sent.", "ko": "knock.send에 글이 없어서 보내지 않았어요."})
+        )
+    elif not door.settings.disable:
+        guarded(tell)(door, str(text), names, picture)
 
 
 def named(to: Union[str, Sequence[str], None]) -> List[str]:
@@ -36,12 +40,13 @@ def named(to: Union[str, Sequence[str], None]) -> List[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-@guarded
-def _send(door: Knocker, text: Any, names: List[str], picture: Any) -> None:
-    with_picture, words = attached(str(text), picture)
+def tell(door: Knocker, text: str, names: List[str], picture: Any = None) -> Event:
+    """Send `text`, with the picture where a channel takes any, through `names`; else through those in use."""
+    with_picture, words = attached(text, picture)
     event = door.send(words, names, picture=with_picture)
     if with_picture:
         say_who_leaves_it_out(door, event, names or door.in_use())
+    return event
 
 
 def attached(text: str, picture: Any) -> Tuple[Optional[Picture], str]:

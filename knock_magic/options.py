@@ -68,6 +68,33 @@ def words_of(line: str) -> List[str]:
     return [unquoted(token) for token in _TOKEN.findall(line)]
 
 
+def split_off(line: str, names: Sequence[str]) -> Tuple[str, Dict[str, str]]:
+    """A text, and the values of the options `names` that stand before it, in it or behind it.
+
+    Raises:
+        UsageError: an option has no value, or one that is not there stands before the text.
+    """
+    given: Dict[str, str] = {}
+    kept, at = [], 0
+    tokens = list(_TOKEN.finditer(line))[::-1]
+    while tokens:
+        token = tokens.pop()
+        option, equals, value = token[0].partition("=")
+        end = token.end()
+        if option not in _dashed(names):
+            if token.start() == 0 and re.fullmatch(r"--[a-z]+", option):
+                raise _unknown(option[2:], names)
+            continue
+        if not equals and tokens:
+            value, end = tokens[-1][0], tokens.pop().end()
+        if not value:
+            raise UsageError(f"{option} needs a value.", f"{option} 뒤에 값을 적어 주세요.")
+        given[option[2:]] = unquoted(value)
+        kept.append(line[at : token.start()].rstrip())
+        at = end
+    return unquoted("".join([*kept, line[at:]]).strip()), given
+
+
 def from_words(words: Sequence[str], known: Sequence[str]) -> Tuple[Options, List[UsageError]]:
     """The same in `words`, which a shell has split and unquoted already; only the options `known` are meant."""
     return _parse(words, str, known)
@@ -253,7 +280,7 @@ def _words(text: str) -> Tuple[str, ...]:
 
 
 def _unknown(option: str, names: Sequence[str]) -> UsageError:
-    if option in HELP:
+    if option == "show":
         return UsageError(
             f"--{option} is for cells: nobody can look into a command. Its exit code is shown.",
             f"--{option} 옵션은 셀에서만 쓸 수 있어요. 명령 안은 볼 수 없어서 종료 코드를 보여 드려요.",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, List, Mapping
 
 OUTCOMES = ("finished", "failed", "interrupted", "died", "stalled", "progress", "started")
+FILTERS = ("finished", "failed", "interrupted", "died", "running")  # what one looks for in the history
 ENDINGS = frozenset({"finished", "failed", "interrupted", "died"})
 DEFAULT_ON = ("finished", "failed", "interrupted", "died", "stalled")
 

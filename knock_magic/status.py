@@ -26,13 +26,13 @@ def card(knocker: Knocker) -> Card:
     now = time.time()
     heads = {"en": ("channels", "auto", "courier"), "ko": ("채널", "자동", "전달")}
     in_use, auto, courier = heads[current()]
-    return Card(
-        (
-            (in_use, "\n".join(_channels(knocker, now))),
-            (auto, "\n".join(line for line in (_rules_line(knocker), muted_line(knocker)) if line)),
-            (courier, "\n".join(_courier(knocker, now))),
-        )
+    rules = "" if knocker.settings.disable else _rules_line(knocker)  # no cell is watched then
+    pairs = (
+        (in_use, "\n".join(_channels(knocker, now))),
+        (auto, "\n".join(line for line in (rules, muted_line(knocker)) if line)),
+        (courier, "\n".join(_courier(knocker, now))),
     )
+    return Card(tuple((head, text) for head, text in pairs if text))
 
 
 def _channels(knocker: Knocker, now: float) -> List[str]:
@@ -102,12 +102,13 @@ def muted_line(knocker: Knocker) -> str:
         return ""
     clock = time.strftime("%H:%M" if left < 86400 else "%Y-%m-%d %H:%M", time.localtime(until))
     span = say_duration(left)
-    return pick(
-        {
-            "en": f"muted until {clock} ({span} left): knocks are kept in the history only",
-            "ko": f"{clock}까지 알림 끔 ({span} 남음). 알림은 기록에만 남아요",
-        }
-    )
+    texts = {
+        "en": f"muted until {clock} ({span} left): only a test is sent, all else is kept in the history",
+        "ko": f"{clock}까지 알림 끔 ({span} 남음). 시험 알림만 보내고 나머지는 기록에만 남아요",
+    }
+    if any(knocker.channel(name).in_kernel for name in knocker.in_use()):
+        texts = {"en": f"{texts['en']}; lines under a cell go on", "ko": f"{texts['ko']}. 셀 아래에는 계속 보여요"}
+    return pick(texts)
 
 
 def not_muted() -> str:
@@ -132,7 +133,8 @@ def _courier(knocker: Knocker, now: float) -> List[str]:
 
 def _waiting_line(row: Dict[str, Any], now: float) -> str:
     since = say_duration(now - row["happened_at"])
-    what = f"{row['name']} {outcome(row['event'], current())} → {row['channel']}"
+    words = (row["name"], outcome(row["event"], current()), "→", row["channel"])  # a text has no outcome
+    what = " ".join(word for word in words if word)
     why = row["reason"] or ""
     if death.is_gone(row["owner"]):
         why = pick({"en": "until a kernel with the same settings starts", "ko": "같은 설정의 커널이 시작되면 보내요"})

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from knock_magic import language, login
+from knock_magic import knocker, language, login, messages, status
 from knock_magic.errors import UsageError
 from knock_magic.knocker import Knocker
 from knock_magic.magics import KnockMagics
@@ -66,6 +66,55 @@ def test_an_error_says_what_to_type(line: str, said: str, desk: Desk) -> None:
     assert said in desk.type(line)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("send", "%knock send needs a text."),
+        ("send --to webhook", "%knock send needs a text."),
+        ("send hi --to", "--to needs a value."),
+        ("send --to slakc hi", "no channel is called 'slakc'. Did you mean slack?"),
+        ("send --to slack hi", "slack can't be used yet"),
+        ("send --pic x.png hi", "there is no option --pic."),
+        ("history \u00b2", "No run in the history fits."),
+        ('template "short"', "short"),
+        ("mute 2h", "only a test is sent, all else is kept in the history; lines under a cell go on"),
+    ],
+)
+def test_what_was_typed_is_read_like_in_a_shell(line: str, said: str, desk: Desk) -> None:
+    assert said in desk.type(line)
+
+
+def test_a_mute_is_told_as_it_is_where_knocks_are_sent(desk: Desk) -> None:
+    desk.environ["KNOCK_WEBHOOK_URL"] = "http://127.0.0.1:1/x"
+
+    assert desk.type("mute 2h").endswith("all else is kept in the history")
+
+
+def test_who_watches_no_cell_says_nothing_of_cells(desk: Desk) -> None:
+    desk.environ["KNOCK_DISABLE"] = "1"
+
+    shown = status.card(desk.open()).as_text()
+
+    assert "KNOCK_DISABLE" in shown
+    assert "every cell" not in shown
+
+
+def test_an_empty_text_costs_one_line_and_no_knock(desk: Desk) -> None:
+    knocker.become_current(desk.open())
+    try:
+        messages.send("  ", None, None)
+        assert desk.said == ["knock.send got no text; nothing is sent."]
+        assert desk.open().sidecar.courier_pid is None
+    finally:
+        knocker.become_current(None)
+
+
+def test_a_text_that_waits_is_told_without_a_gap(desk: Desk) -> None:
+    row = {"name": "hi", "event": "message", "channel": "slack", "owner": "", "happened_at": 0.0, "reason": "x"}
+
+    assert "hi → slack" in status._waiting_line(row, 60.0)
+
+
 def test_a_login_without_a_channel_is_one(desk: Desk) -> None:
     with pytest.raises(UsageError, match="only kakao has a login; nothing was given"):
         login.run(desk.open(), login.Terminal(opens_browser=False), [])
@@ -108,8 +157,7 @@ def test_one_fault_of_an_address_is_one_line(desk: Desk) -> None:
     desk.environ["KNOCK_WEBHOOK_URL"] = "127.0.0.1:1/x"
     fault = "KNOCK_WEBHOOK_URL must be an address such as"
 
-    knocker = desk.open()
-    knocker.usable(["webhook"])
+    desk.open().usable(["webhook"])
 
     assert [fault in text for text in desk.said] == [True]
     assert desk.type("use webhook").startswith(fault)

@@ -85,6 +85,16 @@ def test_a_terminal_gets_three_lines(home: Home, phone: Phone, tmp_path: Path) -
     assert [line.split()[0] for line in lines[-3:]] == ["channels", "auto", "courier"]
 
 
+def test_a_text_goes_where_it_was_sent(kernel_with_knock: Kernel, phone: Phone) -> None:
+    sent = kernel_with_knock.run("%knock send --to webhook hi there")
+    shown = kernel_with_knock.run("%knock send under the cell --to notebook")
+
+    assert sent.text == "On its way to webhook.\n"
+    assert phone.wait_for(event="message")["text"] == "💬 hi there"
+    assert (shown.text, ["under the cell" in text for text in shown.displays]) == ("", [True])
+    assert len(phone.expect_only(kernel_with_knock.send)) == 1
+
+
 # Mute.
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Dict
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -121,3 +123,22 @@ def test_a_wild_line_is_understood_or_answered_in_a_short_line(line: str) -> Non
 
     assert all(0 < len(text) < 1000 and "\n" not in text for text in said)
     assert asked.min is None or asked.min >= 0
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "given"),
+    [
+        ("hi  there", "hi  there", {}),
+        ("--to slack hi", "hi", {"to": "slack"}),
+        (
+            "hi there --picture 'my plot.png' --to=slack,kakao",
+            "hi there",
+            {"to": "slack,kakao", "picture": "my plot.png"},
+        ),
+        ('"--to slack hi"', "--to slack hi", {}),
+        ("epoch 3 --lr 0.1", "epoch 3 --lr 0.1", {}),
+        ("a --to slack  b", "a  b", {"to": "slack"}),
+    ],
+)
+def test_a_text_is_told_from_where_it_goes(line: str, text: str, given: Dict[str, str]) -> None:
+    assert options.split_off(line, ("to", "picture")) == (text, given)
