@@ -358,9 +358,11 @@ def test_an_own_template_is_seen_while_it_is_written_and_then_used(open_panel: O
     editor.text.value = "look: $nmae $"
     assert "error in line 1" in editor.hint.widget.value
     editor.text.value = "look: $name"
+    editor.name.value = " "
     editor.save()
     assert "name first" in editor.hint.widget.value
-    editor.name.value = "mine"
+    editor.open("")
+    editor.text.value = "look: $name"
     editor.save()
 
     assert settings(tmp_path) == {"templates": {"mine": {"default": "look: $name"}}, "template": "mine"}

@@ -18,7 +18,7 @@ from knock_magic.template import BUILT_IN, DEFAULT, NAMES, WITH_SOURCE, Choice, 
 from knock_magic.wording import ICONS
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-DRAFTED = "…"  # an own template that has no name yet
+DRAFTED = "?"  # an own template whose name was taken out
 
 
 class MessageStep:
@@ -184,11 +184,16 @@ class Editor:
         self._texts = dict(
             self._knocker.configuration.templates.get(name, {DEFAULT: "$icon $name $outcome · $duration"})
         )
-        self.name.value = name
+        self.name.value = name or self._free_name()
         self.key.value = DEFAULT if DEFAULT in self._texts else next(iter(self._texts))
         self._fill()
         self.is_open = True
         show(self.widget, True)
+
+    def _free_name(self) -> str:
+        """A name that no template of the person's has yet: ``mine``, ``mine2``, ..."""
+        taken = self._knocker.configuration.templates
+        return next(name for name in (f"mine{number or ''}" for number in (0, *range(2, 1000))) if name not in taken)
 
     def close(self) -> None:
         """Write no more; what is chosen is seen again."""
