@@ -33,7 +33,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 NARROW = 1000  # pixels
-PATIENCE_MS = 60_000  # the machine may be busy with other tests
+PATIENCE_MS = 110_000  # the machine may be busy with other tests
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,6 +184,10 @@ class Sheet:
         self.path = path
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
+        self.heard: List[str] = []  # all that the kernel and the server say to the page
+        self.page.on(
+            "websocket", lambda socket: socket.on("framereceived", lambda frame: self.heard.append(_text(frame)))
+        )
         # In JupyterLab a workspace of its own, or the notebooks of earlier tests would be opened beside it.
         page = self.kind.page.format(name=path.stem)
         self.page.goto(f"{front.url}/{page}/{path.name}?token={front.token}")
@@ -278,6 +282,10 @@ class Sheet:
 
 
 _QUIET = {"@jupyterlab/apputils-extension:announcements": True}
+
+
+def _text(frame: Any) -> str:
+    return frame.decode("utf-8", "replace") if isinstance(frame, bytes) else str(frame)
 
 
 def _write(path: Path, data: Any) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 from phone import Phone
@@ -23,26 +23,6 @@ WORDS = {
     "en": {"search": "webhook", "row": "Webhook", "missing": "fill this in", "taken": "taken ••••", "ok": "Arrived in"},
     "ko": {"search": "웹훅", "row": "웹훅", "missing": "채워 주세요", "taken": "입력됨 ••••", "ok": "도착했어요"},
 }
-
-
-class Wire:
-    """All that the kernel says to the page."""
-
-    def __init__(self, sheet: Sheet) -> None:
-        self.heard: List[str] = []
-        sheet.page.on("websocket", self._listen)
-        sheet.page.reload()  # the sockets from here on
-        sheet.ready()
-
-    def _listen(self, socket: Any) -> None:
-        socket.on("framereceived", lambda frame: self.heard.append(_text(frame)))
-
-    def has(self, secret: str) -> bool:
-        return any(secret in frame for frame in self.heard)
-
-
-def _text(frame: Any) -> str:
-    return frame.decode("utf-8", "replace") if isinstance(frame, bytes) else str(frame)
 
 
 def panel_of(sheet: Sheet) -> Any:
@@ -62,7 +42,6 @@ def test_a_person_gets_from_nothing_to_a_knock(start_front: Start, phone: Phone,
     words = WORDS[lang]
     front: FrontEnd = start_front(KNOCK_LANG=lang)
     sheet = front.open(*CELLS)
-    wire = Wire(sheet)
     panel = panel_of(sheet)
 
     panel.locator(".k-search input").fill(words["search"])
@@ -96,8 +75,8 @@ def test_a_person_gets_from_nothing_to_a_knock(start_front: Start, phone: Phone,
 
     assert '"application/vnd.jupyter.widget-state+json"' in after  # else nothing was looked for in it
     assert [name for name, text in (("typed", between), ("saved", after)) if CANARY in text] == []
-    assert not wire.has(CANARY)
-    assert wire.heard
+    assert any("comm_msg" in frame for frame in sheet.heard)
+    assert [frame for frame in sheet.heard if CANARY in frame] == []
     assert _where_it_stands(front) == {"settings.json", "settings.json.last-good"}
 
 

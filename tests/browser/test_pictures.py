@@ -11,12 +11,14 @@ from typing import Any, Dict, List
 
 import pytest
 
-from .conftest import Start
-from .fronts import Sheet
+from .conftest import WANTED
+from .fronts import KINDS, FrontEnd, Sheet
 from .pictures import keep
-from .test_panel_walk import CELLS, panel_of, step
+from .test_panel_walk import step
 
-pytestmark = pytest.mark.timeout(300)
+# Notebook 7 draws with JupyterLab's own parts, so a look at one of them is enough.
+DRAWN_ANEW = [kind for kind in WANTED or KINDS if kind != "notebook"]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("kind", DRAWN_ANEW, indirect=True, scope="module")]
 
 STEPS = ("channels", "message", "when", "done")
 SET_UP: Dict[str, str] = {  # none of these leads anywhere; nothing is sent
@@ -79,24 +81,36 @@ def look(panel: Any, sheet: Sheet, name: str, lang: str, folder: Path) -> List[s
     return found
 
 
-def test_it_fits_a_wide_and_a_narrow_window(start_front: Start, tmp_path: Path) -> None:
-    sheet = start_front(KNOCK_LANG="ko", **SET_UP).open(*CELLS, width=1400, height=2600)
-    panel = panel_of(sheet)
+def open_panel(front: FrontEnd, lang: str, *, dark: bool = False) -> Sheet:
+    """The panel in `lang`, set up, in a window that it fits into."""
+    settings = {**SET_UP, "KNOCK_LANG": lang}
+    cell = f"import os\nos.environ.update({settings!r})\n%load_ext knock"
+    sheet = front.open(cell, "%knock setup", name=lang, width=1400, height=2600, dark=dark)
+    sheet.run(0)
+    sheet.run(1)
+    panel_in(sheet).wait_for()
+    return sheet
+
+
+def panel_in(sheet: Sheet) -> Any:
+    return sheet.page.locator(".knock-panel").last
+
+
+def test_it_fits_a_wide_and_a_narrow_window(front: FrontEnd, tmp_path: Path) -> None:
+    sheet = open_panel(front, "ko")
     name = f"panel-{sheet.kind.name}"
 
-    found = look(panel, sheet, name, "ko", tmp_path)
+    found = look(panel_in(sheet), sheet, name, "ko", tmp_path)
     sheet.resize(640, 2600)
-    found += look(panel, sheet, f"{name}-narrow", "ko", tmp_path)
+    found += look(panel_in(sheet), sheet, f"{name}-narrow", "ko", tmp_path)
 
     assert found == []
 
 
-def test_it_can_be_read_in_the_dark(start_front: Start, tmp_path: Path) -> None:
+def test_it_can_be_read_in_the_dark(front: FrontEnd, tmp_path: Path) -> None:
     """In the front ends that have a dark theme; in the classic Notebook, in English all the same."""
-    front = start_front(KNOCK_LANG="en", **SET_UP)
-    sheet = front.open(*CELLS, width=1400, height=2600, dark=not front.kind.is_classic)
-    panel = panel_of(sheet)
+    sheet = open_panel(front, "en", dark=not front.kind.is_classic)
 
-    found = look(panel, sheet, f"panel-{sheet.kind.name}-dark", "en", tmp_path)
+    found = look(panel_in(sheet), sheet, f"panel-{sheet.kind.name}-dark", "en", tmp_path)
 
     assert found == []
