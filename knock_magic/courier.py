@@ -566,7 +566,7 @@ class Courier:
     def _put_aside(self, fingerprint: str, channel: str, reason: str, now: float) -> None:
         if self._do("put_aside", fingerprint, channel, reason, now):
             self._answer_aside([(channel, fingerprint)])
-            self._tell_elsewhere(channel, reason, "aside", self._auto or {"lang": "en"})
+            self._tell_elsewhere(channel, reason, "aside", self._auto or {"lang": self._hello.get("lang")})
 
     def _answer_aside(self, addresses: List[Tuple[str, str]]) -> None:
         """Tell the kernel which of `addresses` get nothing any more, whoever found that out."""

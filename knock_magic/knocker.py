@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
-from knock_magic import folders, language, mute, outbox, private_file, retry, rules, runs
+from knock_magic import death, folders, language, mute, outbox, private_file, retry, rules, runs
 from knock_magic.channels.base import Channel
 from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
@@ -94,6 +94,7 @@ class Knocker:
         self.outbox_paths = [self.outbox_path, outbox.path_in(folders.runtime_folder(sources.environ))]
         self.mute_path = mute.path_in(os.path.dirname(self.outbox_path))
         self.sidecar = Sidecar(self._hello, self._hear)
+        self.is_left_behind = False  # whether knocks of the dead wait for a courier
         self._earlier: Dict[str, Mapping[str, Any]] = {}  # of open runs that are shown here, what came before them
         self.plots: Optional[Plots] = None  # what is shown here, if anybody looks
         output.keeps = self.settings.tail
@@ -425,12 +426,22 @@ class Knocker:
         self._say(text)
 
     def look_back(self) -> None:
-        """Find the deaths that no kernel was left to show, to be shown with the next cell; the latest few."""
+        """Find what the dead have left: knocks nobody sends any more, and deaths to be shown here, the latest few."""
         for path in self.outbox_paths:
+            owners = outbox.peek(path, "owners", (), LOOK_BACK_S)
+            self.is_left_behind |= any(death.is_gone(row["owner"]) for row in owners)
             rows = outbox.peek(path, "unshown", (MOST_MISSED,), LOOK_BACK_S)
             for row in reversed(rows):
                 about = {key: json.loads(row[name]) for key, name in (("event", "body"), ("rules", "rules"))}
                 self._missed.append({"channel": row["channel"], **about})
+
+    def take_up(self) -> None:
+        """Have the courier send what was left behind, also where no cell needs one."""
+        self.is_left_behind = False
+        for name in self.in_use():
+            if not self.channel(name).in_kernel:
+                self._teach(name)
+        self.sidecar.ensure()
 
     @property
     def has_news(self) -> bool:

@@ -861,6 +861,7 @@ QUESTIONS = {
     "usual": "SELECT happened_at, duration_s FROM knocks WHERE event = 'finished' AND name = ? "
     "ORDER BY happened_at DESC LIMIT ?",
     "open": "SELECT run, kernel, seen_at, line FROM open_runs",
+    "owners": f"SELECT owner FROM deliveries WHERE {_WAITS} UNION SELECT owner FROM open_runs",
     "last": "SELECT channel, state, reason, max(ended_at) AS ended_at FROM deliveries "
     "WHERE state IN ('done', 'failed', 'expired') GROUP BY channel",
 }

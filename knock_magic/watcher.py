@@ -98,6 +98,8 @@ class CellWatcher:
             self._arm(cell, typed)
         elif len(stack) == 1 and self._knocker.settings.auto is not None and not head.is_ours(info.raw_cell):
             self._note(cell)
+        if self._knocker.is_left_behind:
+            self._knocker.take_up()
 
     def _arm(self, cell: OpenCell, typed: str) -> None:
         cell.options = self._parse(typed)

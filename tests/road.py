@@ -61,6 +61,7 @@ class Road:
             "mute": "",
             "secrets": [],
             "sys_path": [],
+            "lang": self.lang,
             "event": event,
         }
 

@@ -377,12 +377,12 @@ TICKING = boot_cell(setting("courier", "TICK_S", 0.1))  # long cells are looked 
 
 @linux_only
 @pytest.mark.parametrize("ago", [3600, 3 * 86400])
-@pytest.mark.parametrize("head", ["%%knock training\n", ""], ids=["asked for", "auto"])
+@pytest.mark.parametrize(("head", "auto"), [("%%knock training\n", "off"), ("", "1.5")], ids=["asked for", "auto"])
 def test_what_was_lost_with_its_machine_is_told_at_the_next_start(
-    head: str, ago: float, home: Home, long_time_phone: Phone, start_kernel: Start
+    head: str, auto: str, ago: float, home: Home, long_time_phone: Phone, start_kernel: Start
 ) -> None:
     """By the first cell of a kernel with the same settings: once, with how late it is, be it after a weekend."""
-    env = home.knocking_at(long_time_phone, KNOCK_AUTO="1.5")  # longer than any first cell takes on a busy machine
+    env = home.knocking_at(long_time_phone, KNOCK_AUTO=auto)  # longer than any first cell takes on a busy machine
     kernel = start_kernel(env)
     kernel.run(TICKING, store_history=False)
     kernel.load()

@@ -594,6 +594,19 @@ def test_a_revoked_address_is_put_aside_and_told_once(status: int, road: Build, 
     assert here.rows("SELECT count(*) FROM deliveries WHERE state IN ('due', 'sending')") == [(0,)]
 
 
+def test_it_is_told_elsewhere_in_the_user_s_language_also_where_no_plain_cell_knocks(road: Build, serve: Serve) -> None:
+    revoked, other = serve(lambda _: (404, {})), serve()
+    here = road(lang="ko")
+    here.teach("revoked", revoked.url)
+    here.teach("other", other.url)
+
+    here.tell_kept("train", ["revoked"])
+    other.wait(1)
+    here.end()
+
+    assert [knock["title"] for knock in other.came] == ["⚠️ revoked 채널로는 당분간 보내지 않아요"]
+
+
 def test_what_waits_at_a_revoked_address_is_not_sent_there(road: Build, serve: Serve) -> None:
     """All of them are due at once when the address is found to be dead: one request is enough to know."""
     phone = serve(in_turn((503, {"Retry-After": "2"}), *[(404, {})] * 100))

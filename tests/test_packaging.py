@@ -305,3 +305,10 @@ def test_it_adds_one_distribution_and_changes_none(
     (added,) = after - before
     assert added.startswith("knock-magic @ ")
     run(python, "-c", PROBE, cwd=str(tmp_path))
+
+
+@pytest.mark.once
+def test_the_bench_says_what_it_measures() -> None:
+    stated = run(sys.executable, ROOT / "tests" / "bench", "--help")
+
+    assert "%load_ext" in stated

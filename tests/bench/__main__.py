@@ -42,7 +42,8 @@ THEMES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("themes", nargs="*", metavar="THEME", help="; ".join(map(": ".join, THEMES.items())))
+    about = "; ".join(map(": ".join, THEMES.items())).replace("%", "%%")  # argparse formats it
+    parser.add_argument("themes", nargs="*", metavar="THEME", help=about)
     parser.add_argument("--full", action="store_true", help="as many rounds as the quantiles need")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the main rows there as a Markdown table")
     arguments = parser.parse_args()
