@@ -59,8 +59,8 @@ def _unknown(command: str) -> UsageError:
     hint_en, hint_ko = did_you_mean(command, _COMMANDS)
     known = ", ".join(_COMMANDS)
     return UsageError(
-        f"knock {command[:40]} is no command.{hint_en} There are: {known}.",
-        f"knock {command[:40]} 명령은 없어요.{hint_ko} 쓸 수 있는 명령: {known}",
+        f"there is no command knock {command[:40]}.{hint_en} There are: {known}; knock --help tells what each does.",
+        f"knock {command[:40]} 명령은 없어요.{hint_ko} 쓸 수 있는 명령: {known}. 자세한 설명은 knock --help로 볼 수 있어요.",
     )
 
 

@@ -220,13 +220,20 @@ class Configuration:
     # Reading.
 
     def refresh(self, names: Sequence[str] = ()) -> None:
-        """Read the own templates, and the settings of the channels `names`, once more from all sources."""
+        """Read the own templates, and the settings of the channels `names`, once more from all sources.
+
+        What keeps one of these from being used is for the caller to say, who was asked for it.
+        """
         channels.look_again()
         problems = self._read_file()
         for name in names:
             self._channels.pop(name, None)
         problems += self._secrets.fetch(each for name in names for each in self._unset(channels.find(name)))
         self._complain(problems)
+        for name in names:
+            found, _ = channels.find(name).read(self.sources)
+            assert isinstance(found, Channel)
+            self._said.update(str(found.refused[each]) for each in found.missing() if each in found.refused)
 
     def _read_file(self) -> List[SettingsError]:
         data, problems = self._file.read()
@@ -410,7 +417,7 @@ def stray_variables(environ: Mapping[str, str]) -> List[SettingsError]:
 
 def stray_sections(config: Mapping[str, Any]) -> List[SettingsError]:
     """The sections of IPython's config that are nearly one of ours; all others are none of our business."""
-    names = {name.replace("_", ""): name for name in (*channels.names(), "knock")}
+    names = {name.replace("_", ""): name for name in (*channels.near(), "knock")}
     found = []
     for section in map(str, config):
         alike = [name for name in names if name[0] == section[:1].lower() and abs(len(name) - len(section)) <= 2]

@@ -164,6 +164,14 @@ def test_one_fault_of_an_address_is_one_line(desk: Desk) -> None:
     assert desk.type("test webhook").startswith(f"webhook: {fault}")
 
 
+@pytest.mark.parametrize("command", ["use webhook", "test webhook"])
+def test_and_so_is_one_that_was_made_just_now(command: str, desk: Desk) -> None:
+    desk.open()
+    desk.environ["KNOCK_WEBHOOK_URL"] = "127.0.0.1:1/x"
+
+    assert desk.type(command).count("KNOCK_WEBHOOK_URL must be an address") == 1
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
