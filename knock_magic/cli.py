@@ -244,7 +244,7 @@ def _parsers() -> Tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         "history",
         "the runs so far: the last N, or those whose name has these words",
         "지금까지의 실행: 최근 N건, 또는 이름에 이 말이 들어간 것",
-        "knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]",
+        "knock history [NAME ...] [N] [--outcome failed,died] [--run ID] [--json]",
     )
     mute = add(
         "mute", "no knock from anywhere for a while; they stay in the history", "잠시 모든 알림 끄기, 기록에는 남아요"

@@ -44,7 +44,12 @@ class Extension:
             channel.show(message, shell)
 
         sources = Sources(os.environ, shell.config)
-        self._knocker = Knocker(sources, show=show, notebook=lambda: notebook_path(os.environ, shell.user_ns))
+        self._knocker = Knocker(
+            sources,
+            show=show,
+            notebook=lambda: notebook_path(os.environ, shell.user_ns),
+            shows_pictures=hasattr(shell, "kernel"),
+        )
         self._watcher = CellWatcher(shell, self._knocker)
         self._plots = Plots(shell)
         self._magics = KnockMagics(shell, self._knocker)

@@ -61,6 +61,7 @@ class Knocker:
         show: how the embedded default shows a message here.
         say: how a line of help or trouble reaches the user.
         notebook: gives the path of the notebook, where there is one.
+        shows_pictures: whether the embedded default can show them here.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Knocker:
         show: Show = show_on_terminal,
         say: Say = say_on_stderr,
         notebook: Callable[[], Optional[str]] = lambda: None,
+        shows_pictures: bool = False,
     ) -> None:
+        self._shows_pictures = shows_pictures
         self._show = show
         # What the person is told goes through it too: a notebook's outputs are saved, and shared.
         self.redactor = Redactor(sources.environ)
@@ -124,6 +127,11 @@ class Knocker:
     def channel(self, name: str) -> Channel:
         """The channel `name` with its settings; raises `UsageError` where there is none of that name."""
         return self.configuration.channel(name)
+
+    def takes_pictures(self, name: str) -> bool:
+        """Whether a picture that is sent through the channel `name` can be seen there."""
+        channel = self.channel(name)
+        return channel.takes_pictures or (channel.in_kernel and self._shows_pictures)
 
     def ready(self, name: str) -> Channel:
         """The channel `name`, fit to send; raises `KnockError` with what is missing."""

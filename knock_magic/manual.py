@@ -21,8 +21,8 @@ _TEXTS = {
     %knock auto 60|on|off           knock for every cell that ran at least 60 s, or only when asked
     %knock template [NAME] [--to CHANNEL]   show the message templates as they look there; NAME: use it
     %knock test [CHANNEL...]        send a test knock and say what the channel answered
-    %knock send TEXT                knock with a text; {{x}} and $x are replaced
-    %knock history [N] [NAME ...] [--outcome failed,died] [--run ID] [--json]   the runs so far
+    %knock send TEXT [--to CHANNEL] [--picture FILE]   knock with a text; {{x}} and $x are replaced
+    %knock history [NAME ...] [N] [--outcome failed,died] [--run ID] [--json]   the runs so far
     %knock mute 2h, unmute          no knock from anywhere for two hours; they stay in the history
     %knock channels                 the channels there are, and what each needs
     %knock login kakao              log in to KakaoTalk, step by step
@@ -43,8 +43,8 @@ _TEXTS = {
     %knock auto 60|on|off           60초 이상 걸린 셀은 모두 알리기, off면 요청할 때만
     %knock template [이름] [--to 채널]   메시지 템플릿 모양 보기, 이름을 적으면 그 템플릿 쓰기
     %knock test [채널...]           시험 알림을 보내고 채널이 뭐라고 답했는지 보기
-    %knock send 글                  글 보내기, {{x}}와 $x는 변수 값으로 바뀌어요
-    %knock history [개수] [이름 ...] [--outcome failed,died] [--run ID] [--json]   지금까지 돌린 것
+    %knock send 글 [--to 채널] [--picture 파일]   글 보내기, {{x}}와 $x는 변수 값으로 바뀌어요
+    %knock history [이름 ...] [개수] [--outcome failed,died] [--run ID] [--json]   지금까지 돌린 것
     %knock mute 2h, unmute          두 시간 동안 모든 알림 끄기, 기록에는 남아요
     %knock channels                 쓸 수 있는 채널과 채널마다 필요한 값
     %knock login kakao              카카오톡에 차근차근 로그인하기

@@ -61,7 +61,7 @@ def attached(text: str, picture: Any) -> Tuple[Optional[Picture], str]:
 
 def say_who_leaves_it_out(door: Knocker, event: Event, names: Sequence[str]) -> None:
     """Name, once, the channels that get the text alone."""
-    without = [name for name in names if not door.channel(name).takes_pictures and name not in _said_without]
+    without = [name for name in names if not door.takes_pictures(name) and name not in _said_without]
     _said_without.update(without)
     if without:
         shown = ", ".join(without)

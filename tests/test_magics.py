@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -85,6 +86,16 @@ def test_a_terminal_gets_three_lines(home: Home, phone: Phone, tmp_path: Path) -
     assert [line.split()[0] for line in lines[-3:]] == ["channels", "auto", "courier"]
 
 
+def test_a_picture_is_shown_under_the_cell(kernel_with_knock: Kernel, home: Home) -> None:
+    dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    (home.work / "dot.png").write_bytes(base64.b64decode(dot))
+
+    result = kernel_with_knock.run("%knock send look --to notebook --picture dot.png")
+
+    pictures = [m["content"]["data"].get("image/png", "") for m in result.messages if m["msg_type"] == "display_data"]
+    assert (result.text, [each.strip() for each in pictures]) == ("", ["", dot])
+
+
 def test_a_text_goes_where_it_was_sent(kernel_with_knock: Kernel, phone: Phone) -> None:
     sent = kernel_with_knock.run("%knock send --to webhook hi there")
     shown = kernel_with_knock.run("%knock send under the cell --to notebook")
@@ -105,7 +116,8 @@ def test_muted_knocks_stay_in_the_history(kernel_with_knock: Kernel, home: Home,
     assert "muted until" in kernel_with_knock.run("%knock").said
     kernel_with_knock.run("%%knock muted cell\n1")
     assert "muted until" in kernel_with_knock.run("%knock send muted text").said
-    assert "arrived" in kernel_with_knock.run("%knock test webhook").said
+    tested = kernel_with_knock.run("%knock test webhook").said
+    assert ["arrived" in tested, "muted until" in tested] == [True, True]
     assert "not muted" in kernel_with_knock.run("%knock unmute").said
     kernel_with_knock.run("%%knock heard cell\n1")
 

@@ -54,6 +54,10 @@ class Notebook(Channel):
             sys.stdout.flush()
             return
         self._show_page(message, shell)
+        picture = message.event.picture
+        # That of a run is a plot which stands under the cell already.
+        if picture and message.event.event == "message":
+            shell.display_pub.publish({picture.media_type: picture.data, "text/plain": ""})
         if (self.sound or self.notification) and message.loudness != "quiet":
             # An output of its own: who runs no scripts shows the line all the same.
             calling = attention.script(message, time.time(), sound=self.sound, notification=self.notification)

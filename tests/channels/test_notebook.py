@@ -9,7 +9,7 @@ import pytest
 
 from knock_magic import attention
 from knock_magic.channels.notebook import Notebook, as_html
-from knock_magic.event import Event
+from knock_magic.event import Event, Picture
 from knock_magic.template import render
 
 from .stage import Contract
@@ -52,6 +52,17 @@ def test_what_came_from_a_cell_stays_text_in_the_page() -> None:
 
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(("kind", "count"), [("message", 1), ("finished", 0)])
+def test_a_picture_that_was_sent_is_shown(kind: str, count: int) -> None:
+    """A run's own is a plot that stands under the cell already."""
+    shell = Shell()
+    event = Event(kind, "look", 0.0, 60.0, 60.0, text="look", picture=Picture("image/png", "iVBORw=="))
+
+    Notebook().show(render(event, lang="en"), shell)  # type: ignore[arg-type]
+
+    assert [each["image/png"] for each in shell.published if "image/png" in each] == ["iVBORw=="] * count
 
 
 def test_no_script_is_shown_unless_asked_for() -> None:
