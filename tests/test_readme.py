@@ -160,3 +160,11 @@ def test_it_names_every_command_and_option(page: str, tmp_path: Path) -> None:
 
 def test_both_pages_have_the_same_commands() -> None:
     assert blocks("README.md", "sh") == blocks("README.ko.md", "sh")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_pictures_are_there(page: str) -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+
+    assert pictures
+    assert [path for path in pictures if not (ROOT / path).is_file()] == []

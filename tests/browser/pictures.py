@@ -12,8 +12,6 @@ IMAGES = Path(__file__).parent.parent.parent / "notebooks" / "images"
 SHOWN = (
     "panel-lab-channels.ko",
     "panel-lab-message.ko",
-    "panel-lab-arrived.ko",
-    "panel-lab-dark-channels.en",
     "panel-lab-dark-message.en",
     "panel-lab-arrived.en",
 )
