@@ -47,18 +47,28 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         (-4, -5, -6, -12),
         Trouble(
             "revoked",
-            "Kakao does not allow it to this app or account. See the notices at developers.kakao.com; notes to "
+            "Kakao does not allow this for your app or account. See the notices at developers.kakao.com; notes to "
             "friends need a permission of their own (App > Additional features)",
             "이 앱이나 계정에는 허용되지 않아요. developers.kakao.com의 공지를 확인해 주세요. "
             "친구에게 보내려면 [앱] > [추가 기능 신청]에서 권한을 받아야 해요",
         ),
     ),
     (
-        (-10, -11, -531, -532, -533, -536),
+        (-10, -11, -532, -533, -536),
         Trouble(
             "tomorrow",
             "the quota of messages is used up, so this one goes out tomorrow",
             "보낼 수 있는 메시지를 다 썼어요. 이 알림은 내일 보낼게요",
+        ),
+    ),
+    (
+        (-531,),
+        Trouble(
+            "revoked",
+            "this month's quota of messages is used up. When the next month has begun, send a test: "
+            "%knock test kakao (in a shell: knock test kakao)",
+            "이번 달에 보낼 수 있는 메시지를 다 썼어요. 다음 달이 되면 %knock test kakao"
+            "(셸에서는 knock test kakao)를 실행해 주세요",
         ),
     ),
     (
@@ -76,8 +86,8 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         Trouble(
             "revoked",
             "you have not consented to messages yet. Log in again and tick 'send messages in KakaoTalk' "
-            "(talk_message): %knock login kakao",
-            "메시지 전송에 아직 동의하지 않았어요. %knock login kakao로 다시 로그인하고 "
+            "(talk_message): %knock login kakao (in a shell: knock login kakao)",
+            "메시지 전송에 아직 동의하지 않았어요. %knock login kakao(셸에서는 knock login kakao)로 다시 로그인하고 "
             "'카카오톡 메시지 전송'(talk_message)에 동의해 주세요",
         ),
     ),
@@ -85,7 +95,7 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         (-406,),
         Trouble(
             "revoked",
-            "Kakao does not allow it to users under 14",
+            "Kakao does not allow this for users under 14",
             "만 14세 미만 사용자에게는 허용되지 않아요",
         ),
     ),
@@ -160,6 +170,23 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
 )
 
 TROUBLES: Dict[Any, Trouble] = {code: trouble for codes, trouble in _ROWS for code in codes}
+
+# A code by itself does not tell it: kapi answers -401 with "ip mismatched! callerIp=...".
+WRONG_PLACE = Trouble(
+    "revoked",
+    "this machine's address{ip} is not among the allowed ones of your app. Empty the list of allowed IP addresses under "
+    "App > Platform key > REST API key, or add this one; in Colab it changes, so empty the list",
+    "이 컴퓨터의 IP{ip}가 앱의 '호출 허용 IP'에 없어요. [앱] > [플랫폼 키] > [REST API 키]에서 '호출 허용 IP'를 비우거나 "
+    "이 IP를 추가해 주세요. Colab은 IP가 계속 바뀌니 비워 주세요",
+)
+
+# What a quota means for a friend: their note is given up, so that nobody else waits for tomorrow.
+QUOTAS = frozenset((-10, -11, -531, -532, -533, -536))
+NOT_AGAIN = Trouble(
+    "permanent",
+    "Kakao's quota is used up, and this one is not sent again",
+    "카카오 한도를 다 써서 이 알림은 다시 보내지 않아요",
+)
 
 # Which setting is wrong where one of these comes.
 SETTING_OF = {"KOE006": "redirect_uri", "KOE008": "rest_api_key", "KOE010": "client_secret", "KOE101": "rest_api_key"}

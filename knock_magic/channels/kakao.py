@@ -17,7 +17,7 @@ from knock_magic.channels.base import Answer, Ending, HttpChannel, Link, Token
 from knock_magic.cleaning import one_line
 from knock_magic.durations import say_duration
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.kakao_codes import TROUBLES, Trouble
+from knock_magic.kakao_codes import NOT_AGAIN, QUOTAS, TROUBLES, WRONG_PLACE, Trouble
 from knock_magic.language import LANGUAGES
 from knock_magic.settings import Explained
 from knock_magic.template import Message
@@ -34,6 +34,8 @@ OAUTH_TOKEN = "https://kauth.kakao.com/oauth/token"
 # A browser on this machine is caught there; on another one it finds nothing, and its address bar has the answer.
 REDIRECT_URI = "http://localhost:8910"
 MESSAGES = "talk_message"  # the scope of notes
+MAYBE_SENT = (-1, -7, -603)  # what failed inside Kakao may have done so after the note went on
+_CALLER = re.compile(r"callerIp=([0-9A-Fa-f.:]{2,44}[0-9A-Fa-f])")
 MYSELF = "me"  # no uuid is that short
 UNKNOWN = Trouble("permanent", "Kakao refused them", "카카오가 거절했어요")
 
@@ -76,13 +78,15 @@ class Kakao(HttpChannel):
     steps = {
         "en": "Good to know: KakaoTalk puts a note to yourself into your own chat, maybe without sound or banner. "
         "Pair it with a channel that rings (Telegram, ntfy, Slack, mail) for what must not wait.\n"
-        "1. Add an app at https://developers.kakao.com (its name and category are free).\n"
+        "1. Add an app at https://developers.kakao.com (its name, company and category are free).\n"
         "2. Under App > Platform key > REST API key, copy the key into rest_api_key.\n"
         f"3. In the same place, register the redirect URI {REDIRECT_URI} (or your own, and set redirect_uri), "
-        "and copy the client secret into client_secret if it is switched on.\n"
+        "and copy the client secret into client_secret if it is switched on. Leave the list of allowed IP addresses "
+        "empty: Colab's address changes.\n"
         "4. Under Kakao Login, switch the login on.\n"
-        f"5. Under Kakao Login > Consent items, allow {MESSAGES} (send messages in KakaoTalk).\n"
-        "6. Only for a button that leads somewhere: register its domain under App > Product link, and set link.\n"
+        f"5. Under Kakao Login > Consent items, set {MESSAGES} (send messages in KakaoTalk) to optional consent, and save.\n"
+        "6. Only for a button that leads somewhere: register its domain under App > Product link, and set link. Without "
+        "link, the button that every note has opens nothing.\n"
         "7. Log in: %knock login kakao in a notebook, knock login kakao in a shell. It asks for "
         "what is missing, and keeps the refresh_token.\n"
         "Friends too, if you like: knock login kakao --friends. They log in to your app once as well; without Kakao's "
@@ -90,13 +94,14 @@ class Kakao(HttpChannel):
         "business app.",
         "ko": "알아 두세요: '나에게 보내기'는 나와의 채팅에 소리나 알림 없이 도착할 수 있어요. "
         "바로 알아야 하는 일은 소리가 나는 채널(텔레그램, ntfy, 슬랙, 메일)과 함께 써 주세요.\n"
-        "1. https://developers.kakao.com 에서 앱을 추가해 주세요(이름과 카테고리는 자유예요).\n"
+        "1. https://developers.kakao.com 에서 앱을 추가해 주세요(앱 이름, 회사명, 카테고리는 자유예요).\n"
         "2. [앱] > [플랫폼 키] > [REST API 키]에서 키를 복사해 rest_api_key에 넣어 주세요.\n"
         f"3. 같은 곳에 리다이렉트 URI {REDIRECT_URI} 을 등록해 주세요(다른 주소를 쓰려면 redirect_uri도 바꿔 주세요). "
-        "클라이언트 시크릿이 켜져 있으면 client_secret에 넣어 주세요.\n"
+        "클라이언트 시크릿이 켜져 있으면 client_secret에 넣어 주세요. '호출 허용 IP'는 비워 두세요. Colab은 IP가 계속 바뀌어요.\n"
         "4. [카카오 로그인]에서 사용 설정을 켜 주세요.\n"
-        f"5. [카카오 로그인] > [동의항목]에서 '카카오톡 메시지 전송({MESSAGES})'을 설정해 주세요.\n"
-        "6. 버튼을 누를 때 열 주소가 있을 때만 [앱] > [제품 링크 관리]에 도메인을 등록하고 link에 넣어 주세요.\n"
+        f"5. [카카오 로그인] > [동의항목]에서 '카카오톡 메시지 전송({MESSAGES})'을 [선택 동의]로 설정하고 저장해 주세요.\n"
+        "6. 버튼을 누를 때 열 주소가 있을 때만 [앱] > [제품 링크 관리]에 도메인을 등록하고 link에 넣어 주세요. "
+        "link가 없으면 메시지에 늘 붙는 버튼을 눌러도 열리지 않아요.\n"
         "7. 로그인해 주세요. 노트북에서는 %knock login kakao, 셸에서는 knock login kakao예요. "
         "빠진 값은 그때 물어보고, 받은 refresh_token은 알아서 보관해요.\n"
         "친구에게도 보내려면(선택): knock login kakao --friends. 친구도 내 앱에 한 번 로그인해야 해요. 카카오 심사 전에는 "
@@ -106,6 +111,7 @@ class Kakao(HttpChannel):
     # not said; these are never fewer than the characters.
     limit = 200
     unit = "utf16"
+    signs = "@#"  # the app makes links of addresses, and searches of tags
 
     rest_api_key = Token(
         help="REST API key of your Kakao app.",
@@ -162,7 +168,7 @@ class Kakao(HttpChannel):
         try:
             token = vault.change(token_of)
             answer = self._ask(url, form, token)
-            if answer.json().get("code") == -401:
+            if answer.json().get("code") == -401 and not _is_elsewhere(answer):
                 token = vault.change(lambda kept: self._access_token(kept, refused=token))
                 answer = self._ask(url, form, token)
         except SettingsError as problem:
@@ -204,7 +210,9 @@ class Kakao(HttpChannel):
             for uuid in failure.get("receiver_uuids") or []
             if uuid in some and uuid not in got
         }
-        if answer.status != 200 or not (got or refused):
+        if answer.status != 200 and _is_about_friends(data.get("code")):
+            refused = dict.fromkeys(some, data["code"])  # what one alone is refused with
+        elif answer.status != 200 or not (got or refused):
             raise self.refusal(answer, token)
         refused.update({uuid: None for uuid in some if uuid not in got and uuid not in refused})
         self._told(knock, *got, *(uuid for uuid, code in refused.items() if not _may_pass(code)))
@@ -213,14 +221,17 @@ class Kakao(HttpChannel):
     def _some_refused(self, refused: Dict[str, Any]) -> DeliveryError:
         later = [code for code in refused.values() if _may_pass(code)]
         code = (later or list(refused.values()))[0]
-        trouble = TROUBLES.get(code, UNKNOWN) if isinstance(code, int) else UNKNOWN
+        known = TROUBLES.get(code, UNKNOWN) if isinstance(code, int) else UNKNOWN
+        trouble = NOT_AGAIN if _is_quota(code) else known
+        shown = "" if code is None else f" ({code})"
         some, all_ = len(refused), len(self.friends)
         return self.error(
-            f"{some} of {all_} friends did not get it: {trouble.en} ({code})."
-            + (" They are tried again." if later else " Everybody else has it."),
-            f"친구 {all_}명 가운데 {some}명이 받지 못했어요: {trouble.ko} ({code}). "
-            + ("이들에게만 다시 보낼게요." if later else "다른 사람에게는 도착했어요."),
+            f"{some} of {all_} friends did not get it: {trouble.en}{shown}."
+            + (f" It is tried again for {len(later)} of them." if later else " Everybody else has it."),
+            f"친구 {all_}명 가운데 {some}명이 받지 못했어요: {trouble.ko}{shown}. "
+            + (f"이 가운데 {len(later)}명에게는 다시 보낼게요." if later else "다른 사람에게는 도착했어요."),
             permanent=not later,
+            maybe_sent=any(code in MAYBE_SENT for code in later),
         )
 
     def list_friends(self) -> Dict[str, str]:
@@ -248,7 +259,7 @@ class Kakao(HttpChannel):
         link = self.link or ANY_LINK
         return {
             "object_type": "text",
-            "text": self.fit(message),
+            "text": self.escape(self.fit(message)),
             "link": {"web_url": link, "mobile_web_url": link},
             "button_title": {"en": "Open", "ko": "열기"}[message.lang],
         }
@@ -372,7 +383,7 @@ class Kakao(HttpChannel):
         own = self._own(kept)
         if own.get("day") == _today() and own.get("sent", 0) >= self.daily:
             raise self.error(
-                f"today's {self.daily} notes are used up, so the next one goes out tomorrow.",
+                f"today's quota of {self.daily} is used up, so the next note goes out tomorrow.",
                 f"오늘 보낼 수 있는 {self.daily}개를 다 썼어요. 다음 알림은 내일 보낼게요.",
                 retry_after=until_tomorrow(),
                 digest=True,
@@ -392,23 +403,30 @@ class Kakao(HttpChannel):
         code = data.get("error_code", data.get("code"))
         if code is None and data.get("error") == "invalid_grant":
             code = "KOE322"
+        if _is_elsewhere(answer):
+            found = _CALLER.search(answer.text)
+            ip = f" ({found[1]})" if found else ""
+            place = {"en": WRONG_PLACE.en.format(ip=ip), "ko": WRONG_PLACE.ko.format(ip=ip.strip())}
+            return self.error(f"{place['en']}.", f"{place['ko']}.", permanent=True, revoked=True)
         if isinstance(code, (int, str)) and code in TROUBLES:
-            return self.trouble(code)
+            return self.trouble(code, self.wait(answer))
         if answer.status >= 300 or answer.is_page:
             return super().refusal(answer)
         said = self.said(answer)
         return self.error(f"it did not take the note{said}.", f"메시지를 받아 주지 않았어요{said}.", permanent=True)
 
-    def trouble(self, code: Union[int, str]) -> DeliveryError:
-        """The error for one of the codes of `TROUBLES`."""
+    def trouble(self, code: Union[int, str], wait: Optional[float] = None) -> DeliveryError:
+        """The error for one of the codes of `TROUBLES`; `wait` is for how many seconds Kakao asks."""
         trouble = TROUBLES[code]
+        tomorrow = trouble.kind == "tomorrow"
         return self.error(
             f"{trouble.en} ({code}).",
             f"{trouble.ko} ({code}).",
             permanent=trouble.kind in ("permanent", "revoked"),
             revoked=trouble.kind == "revoked",
-            retry_after={"tomorrow": until_tomorrow(), "minutes": TOKENS_AGAIN_S}.get(trouble.kind),
-            digest=trouble.kind == "tomorrow",
+            retry_after=until_tomorrow() if tomorrow else wait or {"minutes": TOKENS_AGAIN_S}.get(trouble.kind),
+            digest=tomorrow,
+            maybe_sent=code in MAYBE_SENT,
         )
 
 
@@ -420,6 +438,20 @@ def until_tomorrow(now: Optional[float] = None) -> float:
 
 def _today() -> int:
     return int((time.time() + KOREA_S) // A_DAY_S)
+
+
+def _is_elsewhere(answer: Answer) -> bool:
+    """Whether Kakao does not like where this comes from, for which it has no code of its own."""
+    return answer.status >= 400 and "ip mismatched" in answer.text.lower()
+
+
+def _is_about_friends(code: Any) -> bool:
+    """Whether a refusal is about those whom the note was for, and about nothing of ours."""
+    return _is_quota(code) or code in (-502, -504, -530)
+
+
+def _is_quota(code: Any) -> bool:
+    return isinstance(code, int) and code in QUOTAS
 
 
 def _may_pass(code: Any) -> bool:

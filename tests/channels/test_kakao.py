@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -35,7 +36,8 @@ def note_of(request: Request) -> Dict[str, Any]:
 def alive(request: Request) -> List[str]:
     note = note_of(request)
     plain = {"object_type": "text", "text": note["text"], "link": note["link"], "button_title": note["button_title"]}
-    return [] if note == plain and set(note["link"].values()) == {kakao.ANY_LINK} else [str(note)]
+    links = re.findall(r"\w+://\S+|[@#]\w+|\w\.[a-z]{2,}", note["text"])
+    return links if note == plain and set(note["link"].values()) == {kakao.ANY_LINK} else [str(note)]
 
 
 CONTRACT = Contract(
@@ -351,6 +353,7 @@ CODES: List[Tuple[int, Tuple[bool, bool], str]] = [
     (-10, (False, False), "tomorrow"),
     (-402, (True, True), "consent"),
     (-501, (True, True), "KakaoTalk"),
+    (-531, (True, True), "next month"),
     (-532, (False, False), "tomorrow"),
     (-9798, (False, False), "maintained"),
 ]
@@ -368,6 +371,30 @@ def test_a_code_says_what_to_do(service: Service, code: int, kind: Tuple[bool, b
     if word == "tomorrow":
         assert 0 < error.retry_after <= 86_400
     assert error.digest is (word == "tomorrow")
+
+
+@pytest.mark.parametrize(("code", "maybe"), [(-1, True), (-7, True), (-603, True), (-9798, False), (-2, False)])
+def test_what_fails_within_kakao_may_have_been_sent(service: Service, code: int, maybe: bool) -> None:
+    service.failures = [refused(code)]
+
+    assert error_of(channel()).maybe_sent is maybe
+
+
+def test_the_wait_that_comes_with_a_code_is_kept(service: Service) -> None:
+    service.failures = [Answer(503, {"msg": "no", "code": -9798}, {"Retry-After": "120"})]
+
+    assert error_of(channel()).retry_after == 120
+
+
+def test_a_refused_address_is_no_login_that_ended(service: Service) -> None:
+    service.failures = [Answer(401, {"msg": "ip mismatched! callerIp=203.0.113.7. check out", "code": -401})]
+
+    error = error_of(channel())
+
+    assert (error.permanent, error.revoked, service.renewals) == (True, True, 1)
+    assert "이 컴퓨터의 IP(203.0.113.7)가 앱의 '호출 허용 IP'에 없어요" in error.texts["ko"]
+    assert "address (203.0.113.7) is not among" in error.texts["en"]
+    assert "login kakao" not in str(error.texts)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,22 @@ def test_only_who_was_refused_for_now_is_sent_it_again(service: Service) -> None
     assert counts(service) == [1] * 8
 
 
+def test_who_is_over_a_quota_is_promised_nothing(service: Service) -> None:
+    service.refusing = {ALL[0]: -532, ALL[1]: -1}
+
+    mixed = refusal_of(channel(ALL[:3]), message("mixed"))
+    service.refusing = {ALL[0]: -531}
+    some = refusal_of(channel(ALL[:2]), message("some"))
+    alone = refusal_of(channel(ALL[:1]), message("alone"))  # answered with a 400
+
+    assert (mixed.permanent, some.permanent, alone.permanent) == (False, True, True)
+    assert "이 가운데 1명에게는 다시 보낼게요" in mixed.texts["ko"]
+    for error in (some, alone):
+        assert (error.revoked, error.digest, error.retry_after) == (False, False, None)
+        assert "이 알림은 다시 보내지 않아요 (-531)" in error.texts["ko"]
+        assert "not sent again (-531)" in error.texts["en"]
+
+
 @pytest.mark.parametrize("code", [-502, -530, -532, -536, -99999])
 def test_who_can_not_be_reached_costs_nobody_else_anything(service: Service, code: int) -> None:
     """A friend's quota too: waiting for it would keep one's own notes back until tomorrow."""
