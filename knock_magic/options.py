@@ -139,7 +139,7 @@ def _parse(
             value = left.pop() if left and not left[-1].startswith("--") else ""
         if problem is None and not token.startswith("--"):
             problem = _one_dash(token.partition("=")[0], option)
-        if problem is None and value == "":
+        if problem is None and not unquote(value).strip():
             problem = _valueless(option)
         if problem:
             problems.append(problem)

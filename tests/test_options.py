@@ -82,6 +82,7 @@ def test_what_is_wrong_is_answered_in_one_line(line: str, named: str) -> None:
         ("net --show acc+ --show acc --min soon", Options(name="net", show=("acc",)), 2),
         ("net --min 5m --min soon", Options(name="net", min=300.0), 1),
         ("net --to=", Options(name="net"), 1),
+        ("net --min '' --to \"\" --on ' '", Options(name="net"), 3),
     ],
 )
 def test_what_is_wrong_costs_nothing_else(line: str, left: Options, count: int) -> None:
