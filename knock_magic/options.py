@@ -124,29 +124,40 @@ def _parse(
     left = list(reversed(tokens))
     while left:
         token = left.pop()
-        dashed = _DASHED.match(token)
-        if token.startswith("--") and token != "--":
-            option, equals, value = token[2:].partition("=")
-        elif dashed and dashed.group(1) in known:
-            option, equals, value = dashed.group(1), dashed.group(2), token[dashed.end() :]
-        else:
+        found = _option_in(token, known)
+        if found is None:
             words.append(unquote(token))
             continue
-        problem = None if option in known else _unknown(option, known)
+        option, equals, value = found
         # What follows a misspelt option is its value; what follows a word that is no option may be of the name.
         takes_value = option in HELP or any(did_you_mean(f"--{option}", _dashed(known)))
         if not equals and takes_value:
             value = left.pop() if left and not left[-1].startswith("--") else ""
-        if problem is None and not token.startswith("--"):
-            problem = _one_dash(token.partition("=")[0], option)
-        if problem is None and not unquote(value).strip():
-            problem = _valueless(option)
+        problem = _problem_with(token, option, unquote(value), known)
         if problem:
             problems.append(problem)
         else:
             values.setdefault(option, []).append(unquote(value))
     read = _read(values, problems)
     return Options(name=" ".join(words), **read), problems  # type: ignore[arg-type]
+
+
+def _option_in(token: str, known: Sequence[str]) -> Optional[Tuple[str, str, str]]:
+    """The option that `token` names, whether an equals sign follows, and the value behind it; None: it names none."""
+    if token.startswith("--") and token != "--":
+        return token[2:].partition("=")
+    dashed = _DASHED.match(token)
+    if dashed and dashed.group(1) in known:
+        return dashed.group(1), dashed.group(2), token[dashed.end() :]
+    return None
+
+
+def _problem_with(token: str, option: str, value: str, known: Sequence[str]) -> Optional[UsageError]:
+    if option not in known:
+        return _unknown(option, known)
+    if not token.startswith("--"):
+        return _one_dash(token.partition("=")[0], option)
+    return None if value.strip() else _valueless(option)
 
 
 def _read(values: Mapping[str, Sequence[str]], problems: List[UsageError]) -> Dict[str, object]:
