@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from typing import Tuple
 
@@ -16,6 +17,12 @@ LONGEST = 8192  # characters; more is no setting, and every search here stays sh
 _PAIRS = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "<": ">", "「": "」"}
 _ADDRESS = re.compile(r"https?://[^\s'\"<>`“”‘’\\]+")
 _CURL = re.compile(r"\s*(?:\$\s*)?curl(?:\.exe)?\s", re.IGNORECASE)
+# The options of curl whose value may be an address, though not the one it goes to (https://curl.se/docs/manpage.html).
+_WITH_VALUE = re.compile(
+    r"-[A-Za-z#]*[dHxeAbFoTuwK]|--(?:data[a-z-]*|json|header|proxy|preproxy|referer|user-agent|cookie|form|form-string"
+    r"|url-query|output|upload-file|user|write-out|config|doh-url)"
+)
+_HEADER = re.compile(r"authorization\s*:\s*(?:bearer|bot|token)\s+([^\s'\"]+)", re.IGNORECASE)
 _BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 # A shell's, Python's or JSON's: a name, maybe quoted, and what stands before its value.
 _ASSIGNMENT = re.compile(
@@ -64,16 +71,31 @@ def _address(text: str) -> str:
         return link.group(1)
     found = _ADDRESS.findall(text)
     if _CURL.match(text):
-        return found[0].rstrip(",;") if found else text
+        return (_of_command(text) or (found[0] if found else text)).rstrip(",;")
     text = _unquoted(text)
     if len(found) == 1 and not text.startswith(("http:", "https:")) and _ASSIGNMENT.match(text):
         return str(found[0].rstrip(",;"))
     return text.rstrip(",;")
 
 
+def _of_command(text: str) -> str:
+    """The address that a curl command goes to, which is none in its data, its headers or its proxy; empty: unclear."""
+    try:
+        words = shlex.split(re.sub(r"\\\s", " ", text))
+    except ValueError:
+        return ""  # a quote is missing
+    before = ""
+    for word in words:
+        if word.startswith(("http://", "https://")) and not _WITH_VALUE.fullmatch(before):
+            return word
+        before = word
+    return ""
+
+
 def _key(text: str) -> str:
     """The key in ``export TOKEN="..."``, ``Authorization: Bearer ...`` or quotes."""
-    return _bare(_unquoted(_bare(text)))
+    header = _HEADER.search(text) if _CURL.match(text) else None
+    return header.group(1) if header else _bare(_unquoted(_bare(text)))
 
 
 def _bare(text: str) -> str:

@@ -27,9 +27,27 @@ def test_an_address_is_found_in_what_was_pasted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        f"""curl -d '{{"u":"http://a.example"}}' {HOOK}""",
+        f"curl -d http://a.example/x {HOOK}",
+        f"curl -H 'Referer: https://a.example/' {HOOK}",
+        f"curl -sSLx http://proxy.example:8080 --referer https://a.example/ -s {HOOK}",
+        f"curl --data-raw https://a.example/ \\\n  --url {HOOK}",
+        f'curl -s -L {HOOK} -d \'{{"text": "https://a.example"}}\'',
+        f"curl {HOOK} -d 'a quote is missing",
+    ],
+)
+def test_a_commands_address_is_the_one_it_goes_to(command: str) -> None:
+    assert cleaned(Url(), command)[0] == HOOK
+
+
+@pytest.mark.parametrize(
     "text",
     ["abc-123", " abc-123 ", "'abc-123'", "Bearer abc-123", "Authorization: Bearer abc-123",
-     "SLACK_TOKEN=abc-123", 'export TOKEN="abc-123"', '"token": "abc-123",', "abc-123\u200b"],
+     "SLACK_TOKEN=abc-123", 'export TOKEN="abc-123"', '"token": "abc-123",', "abc-123\u200b",
+     "curl -X POST -H 'Authorization: Bearer abc-123' -H 'Content-type: application/json' https://slack.com/api/x",
+     'curl https://a.example -H "authorization: Bot abc-123"'],
 )  # fmt: skip
 def test_a_key_is_found_in_what_was_pasted(text: str) -> None:
     assert cleaned(Token(), text)[0] == "abc-123"
