@@ -62,6 +62,8 @@ class Draft:
         self.faults.pop(name, None)
         self.typed.pop(name, None)
         value, was_wrapped = cleaned(trait, text)
+        if isinstance(trait, Secret) and not value:  # such a field looks empty anyway: a space takes back what it took
+            return Taken(pick(_TAKEN_BACK))
         if not isinstance(trait, Secret) and _is_secret(value):
             said = pick(_SECRET)
             self.faults[name] = said
@@ -176,6 +178,7 @@ _SECRET: language.Texts = {
     "en": "This looks like a key, so it was taken out: it belongs into one of the hidden fields.",
     "ko": "비밀 키처럼 보여서 지웠어요. 가려지는 칸에 넣어 주세요.",
 }
+_TAKEN_BACK: language.Texts = {"en": "Nothing is typed here now.", "ko": "입력한 값이 없어요."}
 _UNWRAPPED: language.Texts = {
     "en": "Only the part that belongs here was taken.",
     "ko": "붙여 넣은 것에서 필요한 부분만 가져왔어요.",

@@ -22,6 +22,7 @@ from knock_magic.panel import STEPS, Panel
 from knock_magic.panel.kakao_box import FILLED
 from knock_magic.panel.likeness import LOOKS
 from knock_magic.panel.secret_field import SecretField
+from knock_magic.panel.style import SHEET
 from knock_magic.settings import Secret, Sources
 
 CANARY = "canary8Zq2531x"
@@ -263,6 +264,29 @@ def test_the_embedded_default_has_a_form_and_nothing_to_test(open_panel: Open, t
     assert settings(tmp_path) == {"channels": {"notebook": {"sound": True}}}
 
 
+def test_a_space_takes_back_what_a_hidden_field_took(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel("slack")
+    one = panel.channels.open_channel
+    assert one
+
+    type_into(panel, "webhook_url", "https://hooks.slack.com/services/T0/B0/wrong")
+    assert one.draft.missing() == []
+    type_into(panel, "webhook_url", "   ")
+
+    assert "Nothing is typed here" in said(panel, "webhook_url")
+    assert one.form.fields["webhook_url"].placeholder == ""
+    assert "Nothing was sent" in click(panel)
+    assert settings(tmp_path) == {}
+
+
+def test_a_marked_field_is_seen_to_be_marked() -> None:
+    """No rule of the sheet that comes later, and is as exact, gives it the border of all the others again."""
+    mark = SHEET.index(".k-field.k-fault input:not([type=checkbox])")
+
+    assert "var(--k-bad)" in SHEET[mark:].split("}")[0]
+    assert ".k-fault input{" not in SHEET
+
+
 # No secret in the document.
 
 
@@ -276,6 +300,13 @@ def test_a_typed_secret_is_in_no_state_before_and_after_the_test(open_panel: Ope
     assert CANARY not in between
     assert CANARY not in everything(panel)
     assert panel.channels.open_channel.form.fields["url"].placeholder == "saved ••••"  # type: ignore[union-attr]
+
+
+def test_a_hidden_field_says_to_leave_it_before_saving(open_panel: Open) -> None:
+    """Clicking Save leaves the field and saves at once: before the kernel has blanked the page's copy."""
+    panel = open_panel("webhook")
+
+    assert "Press Tab after typing, before you save the notebook." in said(panel, "url")
 
 
 def test_a_stored_secret_is_never_set_back(open_panel: Open) -> None:
@@ -343,8 +374,41 @@ def test_template_outcomes_and_times_are_saved_at_once(open_panel: Open, tmp_pat
     panel.when.fields["every"].value = "soon"
 
     assert settings(tmp_path) == {"template": "short", "auto": "10m", "on": ["finished", "failed", "died", "stalled"]}
-    assert "a duration" in panel.when.hints["every"].widget.value
+    assert "Write a time such as 60s, 15m or 1h30m, or off." in panel.when.hints["every"].widget.value
     assert panel._knocker.settings.auto == 600.0
+
+
+@pytest.mark.parametrize("text", [" 2 h ", '"2h"', "120 min", "1h 60m", "2 시간"])
+def test_a_time_is_read_as_people_write_it(open_panel: Open, tmp_path: Path, text: str) -> None:
+    panel = open_panel()
+
+    panel.when.fields["every"].set_state({"value": text})
+
+    assert panel._knocker.settings.every == 7200.0
+    assert "k-fault" not in panel.when.fields["every"]._dom_classes
+
+
+def test_the_last_outcome_stays_ticked(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel()
+
+    for box in panel.message.outcomes.values():
+        box.set_state({"value": False})
+
+    ticked = [each for each, box in panel.message.outcomes.items() if box.value]
+    assert len(ticked) == 1
+    assert settings(tmp_path)["on"] == ticked
+    assert "At least one has to stay." in panel.message.hint.widget.value
+
+
+def test_a_broken_template_is_not_saved(open_panel: Open, tmp_path: Path) -> None:
+    panel = open_panel()
+    panel.message._write()
+
+    panel.message.editor.text.value = "${bad"
+    panel.message.editor.save()
+
+    assert "error in line 1" in panel.message.editor.hint.widget.value
+    assert settings(tmp_path) == {}
 
 
 def test_an_own_template_is_seen_while_it_is_written_and_then_used(open_panel: Open, tmp_path: Path) -> None:

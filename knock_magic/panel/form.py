@@ -71,11 +71,20 @@ class Form:
         else:
             self._unmark(name)
             if is_secret:
-                self.fields[name].placeholder = say("taken secret")
-                self.hints[name].good(" ".join(filter(None, (taken.said, say("not saved yet")))))
+                self._hold(name, taken.said)
             elif taken.said:
                 self.hints[name].good(taken.said)
         self._changed()
+
+    def _hold(self, name: str, said: str) -> None:
+        """Show of a secret that it was taken, or taken back."""
+        is_typed = name in self._draft.typed
+        stored = say("saved secret") if self._draft.is_stored(name) else ""
+        self.fields[name].placeholder = say("taken secret") if is_typed else stored
+        if is_typed:
+            self.hints[name].good(" ".join(filter(None, (said, say("not saved yet")))))
+        else:
+            self.hints[name].plain(said)
 
     def _fill(self, name: str, text: str) -> None:
         """Show `text` in a field that is none of a secret's, without taking it once more."""
@@ -108,15 +117,14 @@ class Form:
     def rest(self) -> None:
         """Show how each field stands: what is wrong with it, that it was taken, or what is set."""
         for name in self.fields:
-            is_secret = isinstance(self._draft.fields[name], Secret)
-            if is_secret:
-                stored = say("saved secret") if self._draft.is_stored(name) else ""
-                self.fields[name].placeholder = say("taken secret") if self._draft.typed.get(name) else stored
+            is_typed_secret = isinstance(self._draft.fields[name], Secret) and name in self._draft.typed
             self._unmark(name)
             if name in self._draft.faults:
                 self.mark(name, self._draft.faults[name])
-            elif is_secret and self._draft.typed.get(name):
-                self.hints[name].good(say("not saved yet"))
+            elif isinstance(self._draft.fields[name], Secret):
+                self._hold(name, "")
+                if not is_typed_secret:
+                    self._help(name)
 
     def _help(self, name: str) -> None:
         trait, where = self._draft.fields[name], self._draft.set_by(name)
@@ -125,6 +133,8 @@ class Form:
             parts.append(say("type to replace"))
         elif not trait.metadata.get("required") and not self._draft.is_stored(name):
             parts.append(say("optional"))
+        if isinstance(trait, Secret):
+            parts.append(say("leave it"))
         self.hints[name].plain(" ".join(parts))
 
 

@@ -47,7 +47,8 @@ class MessageStep:
         self.language.observe(lambda change: self._speak(change["new"]), "value")
         chosen = knocker.settings.on or rules.DEFAULT_ON
         self.outcomes = {
-            each: tick(_outcome(each), each in chosen, lambda _: self._choose()) for each in rules.OUTCOMES
+            each: tick(_outcome(each), each in chosen, lambda _, each=each: self._choose(each))  # type: ignore[misc]
+            for each in rules.OUTCOMES
         }
         self._shown = {
             each: button(f"{ICONS[each]} {_outcome(each)}", lambda each=each: self._look(each), "k-chip")  # type: ignore[misc]
@@ -104,10 +105,13 @@ class MessageStep:
         self._draw_templates()
         self.draw()
 
-    def _choose(self) -> None:
+    def _choose(self, changed: str) -> None:
         chosen = [each for each, box in self.outcomes.items() if box.value]
         if chosen:
             self._keep("on", chosen, lambda: self._go_by(chosen))
+        else:
+            self.outcomes[changed].value = True
+            self.hint.bad(say("one stays"))
 
     def _go_by(self, chosen: List[str]) -> None:
         self._knocker.settings.on = chosen
@@ -223,18 +227,24 @@ class Editor:
             self._texts[self.key.value] = text
         else:
             self._texts.pop(self.key.value, None)
+        self.hint.plain("")
+        self._is_sound()
+        self._changed()
+
+    def _is_sound(self) -> bool:
+        """Whether nothing is wrong in the texts; what is wrong is told."""
         faults = own_templates.check(self.name.value.strip() or DRAFTED, self._texts)
         if faults:
             self.hint.bad(" ".join(map(str, faults)))
-        else:
-            self.hint.plain("")
-        self._changed()
+        return not faults
 
     def save(self) -> None:
         """Keep the text under its name, and use it."""
         name = self.name.value.strip()
         if not name or not any(text.strip() for text in self._texts.values()):
             self.hint.bad(say("own needs text" if name else "own needs name"))
+            return
+        if not self._is_sound():
             return
         try:
             self._knocker.configuration.save_template(name, self._texts)

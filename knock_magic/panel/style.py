@@ -132,7 +132,7 @@ background-repeat:no-repeat!important;background-size:12px!important;background-
 .knock-panel .k-field textarea{{height:118px!important;font-family:{_MONO}!important;font-size:13px!important;resize:vertical}}
 .knock-panel .k-field input::placeholder,.knock-panel .k-field textarea::placeholder{{color:var(--k-soft);opacity:1}}
 .knock-panel .k-narrow{{max-width:300px!important}}
-.knock-panel .k-fault input{{border-color:var(--k-bad)!important}}
+.knock-panel .k-field.k-fault input:not([type=checkbox]),.knock-panel .k-field.k-fault textarea{{border-color:var(--k-bad)!important;border-width:2px!important}}
 .knock-panel .k-hint{{min-height:22px;padding-top:3px;font-size:12.5px;color:var(--k-soft)}}
 .knock-panel .k-hint b{{color:var(--k-bad);font-weight:600}} .knock-panel .k-hint i{{color:var(--k-good);font-style:normal}}
 .knock-panel .k-tick{{width:auto!important;height:auto!important;margin:0!important}}

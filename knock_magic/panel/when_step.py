@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, Optional
 
 import ipywidgets
+from traitlets import Unicode
 
 from knock_magic import status
 from knock_magic.errors import KnockError, SettingsError
 from knock_magic.knocker import Knocker
 from knock_magic.panel.parts import Hint, button, column, page, show, styled, tick, wrapped
 from knock_magic.panel.style import escaped
-from knock_magic.panel.words import say
+from knock_magic.panel.words import WORDS, say
+from knock_magic.pasted import cleaned
 
 USUAL_S = 60.0
 SPANS = {"mute 1h": 3600.0, "mute 8h": 8 * 3600.0, "mute 2d": 2 * 86400.0, "mute off": 0.0}
@@ -53,7 +56,7 @@ class WhenStep:
         return styled(field, "k-field", "k-narrow")
 
     def _take(self, name: str, text: str) -> None:
-        self._keep(name, text.strip() or "off")
+        self._keep(name, _bare(text) or "off")
         if name == "auto":
             self._show_auto()
 
@@ -73,7 +76,7 @@ class WhenStep:
 
     def _keep(self, name: str, text: str) -> None:
         try:
-            self._knocker.settings.put(name, text, say(name))
+            self._put(name, text)
             self._knocker.announce()
             self._knocker.configuration.save(name, text)
         except (KnockError, SettingsError) as problem:
@@ -83,6 +86,13 @@ class WhenStep:
         self.fields[name].remove_class("k-fault")
         self.hints[name].good(say("kept"))
         self._changed()
+
+    def _put(self, name: str, text: str) -> None:
+        try:
+            self._knocker.settings.put(name, text, say(name))
+        except SettingsError:
+            texts = WORDS["span fault"]  # in the settings' own words the label would be the subject
+            raise SettingsError(texts["en"], texts["ko"]) from None
 
     def _mute(self, seconds: float) -> None:
         try:
@@ -95,6 +105,12 @@ class WhenStep:
 
     def _say_muted(self) -> None:
         self.muted.plain(status.muted_line(self._knocker) or status.not_muted())
+
+
+def _bare(text: str) -> str:
+    """A time as it was meant: without quotes, and without the spaces that ``2 h`` or ``1h 30m`` have in them."""
+    bare = cleaned(Unicode(), text)[0]
+    return re.sub(r"(?<=[a-z가-힣])\s+(?=\d)|(?<=\d)\s+(?=[a-z가-힣])", "", bare, flags=re.IGNORECASE)
 
 
 def _written(seconds: Optional[float]) -> str:

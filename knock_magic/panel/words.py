@@ -48,8 +48,12 @@ WORDS: Dict[str, Dict[str, str]] = {
     "taken secret": {"en": "taken ••••", "ko": "입력됨 ••••"},
     "type to replace": {"en": "Type to replace it.", "ko": "새로 입력하면 바뀌어요."},
     "not saved yet": {
-        "en": "Taken, and hidden at once. Saved when the test has arrived.",
-        "ko": "받아서 바로 가렸어요. 테스트가 도착하면 저장해요.",
+        "en": "Taken, and hidden at once. Saved when the test has arrived; a space instead takes it back.",
+        "ko": "받아서 바로 가렸어요. 테스트가 도착하면 저장해요. 취소하려면 빈칸 하나를 입력해 주세요.",
+    },
+    "leave it": {
+        "en": "Press Tab after typing, before you save the notebook.",
+        "ko": "입력한 뒤에는 Tab을 누르고 나서 노트북을 저장해 주세요.",
     },
     "set by": {"en": "Set by {where}.", "ko": "{where}에서 설정됨."},
     "test": {"en": "Test and save", "ko": "테스트하고 저장"},
@@ -165,6 +169,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "template": {"en": "Template", "ko": "템플릿"},
     "language": {"en": "Language", "ko": "언어"},
     "outcomes": {"en": "Outcomes that knock", "ko": "알림을 보낼 결과"},
+    "one stays": {"en": "At least one has to stay.", "ko": "하나는 남겨 두어야 해요."},
     "preview of": {"en": "Show a knock of", "ko": "미리 볼 결과"},
     "of limit": {"en": "{used} of {limit} {unit}", "ko": "{limit}{unit} 중 {used}{unit}"},
     "cut": {"en": "cut to fit", "ko": "길이에 맞춰 줄임"},
@@ -198,6 +203,10 @@ WORDS: Dict[str, Dict[str, str]] = {
     "every": {"en": "Tell the progress every", "ko": "진행 상황을 알릴 간격"},
     "stall": {"en": "Tell when nothing happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
     "span hint": {"en": "For example 60s, 15m, 1h30m; or off.", "ko": "예: 60s, 15m, 1h30m. 끄려면 off"},
+    "span fault": {
+        "en": "Write a time such as 60s, 15m or 1h30m, or off.",
+        "ko": "60s, 15m, 1h30m처럼 쓰거나 off로 꺼 주세요.",
+    },
     "stall hint": {
         "en": "For example 15m; off: it is told by the run's own pace.",
         "ko": "예: 15m. off면 학습 속도에 맞춰 판단해요.",
