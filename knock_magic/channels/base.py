@@ -26,7 +26,7 @@ from typing import (
     Set,
     Tuple,
 )
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from traitlets import Unicode
 
@@ -492,15 +492,24 @@ def _seconds_until(date: str) -> float:
 
 # Whose address it is, so that one that was put into the wrong setting is told from a mistyped one.
 _SERVICES = {
-    "hooks.slack.com": "Slack",
+    "slack.com": "Slack",
+    "slack-gov.com": "Slack",
     "discord.com": "Discord",
     "discordapp.com": "Discord",
+    "discord.gg": "Discord",
+    "teams.microsoft.com": "Teams",
+    "teams.cloud.microsoft": "Teams",
+    "teams.live.com": "Teams",
+    "make.powerautomate.com": "Power Automate",
     "webhook.office.com": "Teams",
     "outlook.office.com": "Teams",
     "logic.azure.com": "Teams",
     "api.powerplatform.com": "Teams",
     "chat.googleapis.com": "Google Chat",
-    "api.telegram.org": "Telegram",
+    "chat.google.com": "Google Chat",
+    "mail.google.com": "Gmail",
+    "telegram.org": "Telegram",
+    "t.me": "Telegram",
     "notify-api.line.me": "LINE Notify",
     "api.line.me": "LINE",
     "worksmobile.com": "LINE WORKS",
@@ -513,20 +522,37 @@ _SERVICES = {
     "kakaowork.com": "KakaoWork",
     "ntfy.sh": "ntfy",
     "matrix.org": "Matrix",
+    "element.io": "Element",
+    "hc-ping.com": "Healthchecks",
+    "healthchecks.io": "Healthchecks",
 }
 
 
 class Link(Unicode):
-    """An http(s) address that anybody may see."""
+    """An http(s) address that anybody may see.
+
+    With `beyond`, a pattern of host and path, it is a server's address such as `example`; what the pattern matches
+    is that of something on it.
+    """
 
     info_text = "an address that starts with https:// or http://"
     example = "https://example.com/hook"
+
+    def __init__(self, *args: Any, example: str = example, beyond: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+        self.beyond = beyond
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what no server could be behind."""
         text = super().validate(obj, value)
         if text:
             _refuse_no_address(text, self.example)
+            if self.beyond and re.match(self.beyond, text.partition("://")[2], re.IGNORECASE):
+                raise Explained(
+                    f"must be the address of the server alone, such as {self.example}.",
+                    f"{self.example}처럼 서버 주소만 넣어 주세요.",
+                )
         return text
 
 
@@ -534,7 +560,8 @@ class Url(Secret):
     """An http(s) address that is a secret like any other, since many services put the key into it.
 
     With `hosts`, it is one that a service gives out at one of these (or below one with a dot before it), and looks
-    like `example`. There its query must have all that `needs` names: a terminal cuts an address at an ``&``.
+    like `example`. There its path begins like one of `paths`, in which ``*`` is any word, and its query has all that
+    `needs` names: a terminal cuts an address at an ``&``.
     """
 
     info_text = Link.info_text
@@ -544,12 +571,14 @@ class Url(Secret):
         *args: Any,
         hosts: Sequence[str] = (),
         example: str = Link.example,
+        paths: Sequence[str] = (),
         needs: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.hosts = hosts
         self.example = example
+        self.paths = paths
         self.needs = needs
 
     def validate(self, obj: Any, value: Any) -> Any:
@@ -570,25 +599,33 @@ class Url(Secret):
         parts = urlsplit(text)
         host = (parts.hostname or "").lower()
         is_own = any(host == each or (each[0] == "." and host.endswith(each)) for each in self.hosts)
-        owner = "" if is_own else service_at(host)
-        if (
-            parts.scheme == "https"
-            if is_own
-            else not owner and not any(name.lstrip(".") in host for name in self.hosts)
-        ):
-            self._refuse_cut_off(parts.query if is_own else None)
-            return
-        raise Explained(
-            f"must be an address such as {self.example}{owner and f'; this is an address of {owner}'}.",
-            f"{self.example} 같은 주소여야 해요.{owner and f' 지금 넣은 것은 {owner} 주소예요.'}",
-        )
+        if is_own and parts.scheme == "https":
+            self._refuse_cut_off(parts)
+        elif is_own or service_at(host) or any(name.lstrip(".") in host for name in self.hosts):
+            raise self._misplaced("" if is_own else service_at(host))
 
-    def _refuse_cut_off(self, query: Optional[str]) -> None:
-        lost = [name for name in self.needs if query is not None and not dict(parse_qsl(query)).get(name)]
-        if lost:
+    def _misplaced(self, owner: str) -> Explained:
+        en, ko = "", ""
+        if owner and owner == service_at(self.hosts[0].lstrip(".")):
+            en = f"; this is another address of {owner}, not the webhook's"
+            ko = f" 지금 넣은 것은 웹훅 주소가 아니라 다른 {owner} 주소예요."
+        elif owner:
+            en, ko = f"; this is an address of {owner}", f" 지금 넣은 것은 {owner} 주소예요."
+        return Explained(f"must be an address such as {self.example}{en}.", f"{self.example} 같은 주소여야 해요.{ko}")
+
+    def _refuse_cut_off(self, parts: SplitResult) -> None:
+        steps = list(filter(None, parts.path.split("/")))
+        ways = [path.strip("/").split("/") for path in self.paths]
+        along = [way for way in ways if all(word in ("*", step) for word, step in zip(way, steps))]
+        if ways and not (along and steps):
+            raise self._misplaced(service_at(parts.hostname or ""))
+        query = dict(parse_qsl(parts.query))
+        lost = [f" {name}= is not in it." for name in self.needs if not query.get(name)]
+        lost_ko = [f" {name}= 부분이 없어요." for name in self.needs if not query.get(name)]
+        if lost or (along and all(len(steps) < len(way) for way in along)):
             raise Explained(
-                f"is cut off: {lost[0]}= is not in it. Copy the whole address, and put it into quotes in a shell.",
-                f"주소가 잘렸어요. {lost[0]}= 부분이 없어요. 주소를 끝까지 복사하고, 셸에서는 따옴표로 감싸 주세요.",
+                f"is cut off.{''.join(lost[:1])} Copy the whole address, and put it into quotes in a shell.",
+                f"주소가 잘렸어요.{''.join(lost_ko[:1])} 주소를 끝까지 복사하고, 셸에서는 따옴표로 감싸 주세요.",
             )
 
     def error(self, obj: Any, value: Any, error: Any = None, info: Any = None) -> NoReturn:

@@ -100,6 +100,7 @@ class Discord(HttpChannel):
         help="Address of the channel's webhook.",
         hosts=("discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com"),
         example="https://discord.com/api/webhooks/1234.../...",
+        paths=("/api/webhooks/*/*", "/api/*/webhooks/*/*"),
     ).tag(config=True, required=True, ko="채널의 웹훅 주소")
     thread = ThreadId(help="Thread that gets the knocks, by its ID.").tag(config=True, ko="알림을 받을 스레드의 ID")
 

@@ -55,6 +55,7 @@ class Dooray(HttpChannel):
         help="Address of an incoming hook.",
         hosts=tuple(f"hook.{cloud}" for cloud in CLOUDS),
         example="https://hook.dooray.com/services/.../.../...",
+        paths=("/services/*/*/*",),
     ).tag(config=True, required=True, ko="인커밍 훅 주소")
 
     def send(self, message: Message) -> None:

@@ -45,6 +45,7 @@ class GoogleChat(HttpChannel):
         help="Address of the space's webhook.",
         hosts=("chat.googleapis.com",),
         example="https://chat.googleapis.com/v1/spaces/.../messages?key=...&token=...",
+        paths=("/v1/spaces/*/messages",),
         needs=("key", "token"),
     ).tag(config=True, required=True, ko="스페이스의 웹훅 주소")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Dict
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from traitlets import Enum
 
 from knock_magic import fitting
-from knock_magic.channels.base import Answer, HttpChannel, Url
+from knock_magic.channels.base import Answer, HttpChannel, Url, service_at
 from knock_magic.errors import DeliveryError
 from knock_magic.rules import ENDINGS, OUTCOMES
+from knock_magic.settings import Explained
 from knock_magic.template import Message
 
 HEALTHCHECKS, UPTIME_KUMA, BETTER_STACK = "healthchecks", "uptime-kuma", "better-stack"
@@ -30,6 +32,25 @@ SIGNALS: Dict[str, str] = {
 NOT_FOUND, TOO_OFTEN = "OK (not found", "OK (rate"
 TOO_OFTEN_S = 60.0  # it counts by the minute
 KUMA_CHARACTERS = 250  # it shows the words in one line of a table
+
+
+class PingUrl(Url):
+    """The address that a check is pinged at, here or on a server of anybody's own."""
+
+    def _refuse_misplaced(self, text: str) -> None:
+        parts = urlsplit(text)
+        owner = service_at((parts.hostname or "").lower())
+        if owner not in ("", "Healthchecks"):
+            raise Explained(
+                f"must be an address such as {self.example}; this is an address of {owner}.",
+                f"{self.example} 같은 주소여야 해요. 지금 넣은 것은 {owner} 주소예요.",
+            )
+        is_page = (parts.hostname or "").lower() == "healthchecks.io" and not parts.path.startswith("/ping/")
+        if is_page or re.search("/checks/[^/]+/details|/projects/[^/]+/checks", parts.path):
+            raise Explained(
+                f"is the address of a page. Copy the check's ping URL from it, such as {self.example}.",
+                f"화면 주소예요. 그 화면에 있는 핑 URL({self.example})을 복사해 넣어 주세요.",
+            )
 
 
 class Healthchecks(HttpChannel):
@@ -60,7 +81,7 @@ class Healthchecks(HttpChannel):
     limit = 10_000
     unit = "bytes"
 
-    url = Url(help="Ping URL of the check.", example="https://hc-ping.com/...").tag(
+    url = PingUrl(help="Ping URL of the check.", example="https://hc-ping.com/...").tag(
         config=True, required=True, ko="체크의 핑 URL"
     )
     service = Enum(

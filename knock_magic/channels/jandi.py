@@ -44,6 +44,7 @@ class Jandi(HttpChannel):
         help="Address of an incoming webhook.",
         hosts=("wh.jandi.com",),
         example="https://wh.jandi.com/connect-api/webhook/.../...",
+        paths=("/connect-api/webhook/*/*",),
     ).tag(config=True, required=True, ko="인커밍 웹훅 주소")
 
     def send(self, message: Message) -> None:

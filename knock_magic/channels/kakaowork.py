@@ -95,6 +95,7 @@ class Kakaowork(HttpChannel):
         help="Address of an incoming webhook.",
         hosts=("kakaowork.com",),
         example="https://kakaowork.com/bots/hook/...",
+        paths=("/bots/hook/*",),
     ).tag(config=True, ko="인커밍 웹훅 주소")
     app_key = Token(
         help="App Key of a bot, in place of a webhook.",

@@ -92,6 +92,7 @@ class Lineworks(HttpChannel):
         help="Address of the app Incoming Webhook.",
         hosts=("webhook.worksmobile.com",),
         example="https://webhook.worksmobile.com/message/...",
+        paths=("/message/*",),
     ).tag(config=True, ko="Incoming Webhook 앱의 주소")
     bot_id = Unicode(help="Number of a bot, in place of a webhook.").tag(config=True, ko="웹훅 대신 쓸 봇의 Bot ID")
     user_id = Unicode(help="Member that the bot writes to: a login (me@company) or user ID.").tag(

@@ -102,9 +102,12 @@ class Matrix(HttpChannel):
     unit = "bytes"
     signs = "@#!"
 
-    homeserver = Link("https://matrix.org", help="Address of the homeserver.").tag(
-        config=True, required=True, ko="홈서버 주소"
-    )
+    homeserver = Link(
+        "https://matrix.org",
+        help="Address of the homeserver.",
+        example="https://matrix.org",
+        beyond=r"(app\.element\.io|matrix\.to)(/|$)",
+    ).tag(config=True, required=True, ko="홈서버 주소")
     token = Token(help="Access token of the account that sends.").tag(
         config=True, required=True, ko="보내는 계정의 액세스 토큰"
     )

@@ -62,7 +62,7 @@ class HookUrl(Url):
     def _refuse_misplaced(self, text: str) -> None:
         parts = urlsplit(text)
         owner = service_at((parts.hostname or "").lower())
-        if owner or "/hooks/" not in parts.path:
+        if owner or not re.search("/hooks/[^/]", parts.path):
             raise Explained(
                 f"must be an address such as {self.example}{owner and f'; this is an address of {owner}'}.",
                 f"{self.example} 같은 주소여야 해요.{owner and f' 지금 넣은 것은 {owner} 주소예요.'}",
@@ -120,7 +120,11 @@ class Mattermost(HttpChannel):
     webhook_url = HookUrl(help="Address of an incoming webhook.", example="https://chat.example.com/hooks/...").tag(
         config=True, ko="수신 웹훅 주소"
     )
-    server = Link(help="Address of the server, for a bot.").tag(config=True, ko="봇으로 보낼 서버 주소")
+    server = Link(
+        help="Address of the server, for a bot.",
+        example="https://chat.example.com",
+        beyond=r".*/(hooks|channels|messages)/",
+    ).tag(config=True, ko="봇으로 보낼 서버 주소")
     token = Token(
         help="Token of a bot, in place of a webhook.",
         pattern="[A-Za-z0-9]{26}$",

@@ -73,7 +73,9 @@ class Ntfy(HttpChannel):
             "ko": "토픽 이름(영문자, 숫자, -, _ 64자까지. 서버 주소는 server에 넣어요)",
         },
     ).tag(config=True, required=True, ko="휴대폰에서 구독한 토픽(이름이 곧 비밀번호예요)")
-    server = Link("https://ntfy.sh", help="Server to publish to.").tag(config=True, ko="보낼 서버")
+    server = Link(
+        "https://ntfy.sh", help="Server to publish to.", example="https://ntfy.sh", beyond=r"ntfy\.sh/+[^/]"
+    ).tag(config=True, ko="보낼 서버")
     token = Token(
         help="Access token, for a protected topic.",
         pattern="tk_",
