@@ -223,6 +223,20 @@ class Answer:
         """Whether this is a page for people: what a network's login page puts in a service's place."""
         return self.text.lstrip()[:200].lower().startswith(("<!doctype html", "<html"))
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it is a filter's on the way: a company's page, or Cloudflare's "error code: 1010".
+
+        See https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/.
+        """
+        return self.status == 403 and (self.is_page or re.match(r"error code: 1\d{3}\b", self.text) is not None)
+
+
+_PROXY_LOGIN = {
+    "en": "the proxy asks for a login (HTTP 407). Put it into HTTPS_PROXY, as http://user:password@proxy:port",
+    "ko": "프록시가 로그인을 요구해요(HTTP 407). HTTPS_PROXY에 http://사용자:비밀번호@프록시:포트 형식으로 넣어 주세요",
+}
+
 
 class HttpChannel(Channel):
     """A channel behind HTTP(S)."""
@@ -307,6 +321,13 @@ class HttpChannel(Channel):
                 f"서버가 다른 주소로 보내려 해요(HTTP {status}). 주소를 확인해 주세요.",
                 permanent=True,
             )
+        if answer.is_blocked:
+            return self.error(
+                f"this network may be blocking it (HTTP {status}{said}). Try another network, or ask who runs this one.",
+                f"이 네트워크가 막고 있을 수 있어요(HTTP {status}{said}). 다른 네트워크에서 보내 보거나 네트워크 관리자에게 문의해 주세요.",
+            )
+        if status == 407:
+            return self.error(f"{_PROXY_LOGIN['en']}.", f"{_PROXY_LOGIN['ko']}.")
         if status in (401, 403, 404, 410):
             return self.error(
                 f"it no longer accepts this address or key (HTTP {status}{said}). {self.anew['en']}.",
@@ -369,6 +390,8 @@ class HttpChannel(Channel):
                 "en": "its TLS certificate could not be trusted. Check the address; a company's own CA goes into REQUESTS_CA_BUNDLE",
                 "ko": "TLS 인증서를 믿을 수 없어요. 주소를 확인해 주세요. 회사 CA라면 REQUESTS_CA_BUNDLE에 넣어 주세요",
             }
+        elif isinstance(error, requests.exceptions.ProxyError) and "failed: 407" in str(error):
+            why = _PROXY_LOGIN
         elif isinstance(error, requests.exceptions.ProxyError):
             why = {"en": "the proxy did not let the request through", "ko": "프록시가 요청을 막았어요"}
         elif isinstance(error, requests.exceptions.ConnectionError):

@@ -43,7 +43,7 @@ def error_of(url: str = URL) -> DeliveryError:
 
 
 class Proxy:
-    """A forward proxy on loopback; `deed` is what it does to a tunnel: ``pass``, ``stall``, ``refuse``, ``cut``."""
+    """A forward proxy on loopback; `deed` is what it does to a tunnel: ``pass``, ``stall``, ``refuse``, ``login``."""
 
     def __init__(self, internet: Internet, deed: str) -> None:
         self.asked: List[bytes] = []
@@ -74,8 +74,9 @@ class Proxy:
             self.asked.append(asked.split(b"\r\n")[0])
             if self._deed == "stall":
                 self._stop.wait(60)
-            elif self._deed == "refuse":
-                client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            elif self._deed in ("refuse", "login"):
+                said = b"403 Forbidden" if self._deed == "refuse" else b"407 Proxy Authentication Required"
+                client.sendall(b"HTTP/1.1 " + said + b"\r\nContent-Length: 0\r\n\r\n")
             else:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 with socket.create_connection(("127.0.0.1", self._internet.port)) as server:
@@ -152,6 +153,19 @@ def test_a_proxy_that_refuses_has_let_nothing_through(internet: Internet, proxy:
 
     assert (error.permanent, error.maybe_sent) == (False, False)
     assert "proxy" in str(error)
+
+
+def test_a_proxy_that_asks_for_a_login_says_where_it_goes(
+    internet: Internet, proxy: Callable[[str], Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy("login")
+    behind_it = error_of()
+    internet.answering = lambda request: Answer(407)
+    monkeypatch.delenv("HTTPS_PROXY")
+
+    for error in (behind_it, error_of()):
+        assert (error.permanent, error.maybe_sent) == (False, False)
+        assert "HTTPS_PROXY" in error.texts["ko"]
 
 
 def test_a_proxy_that_is_not_there_has_let_nothing_through(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:

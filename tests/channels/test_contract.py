@@ -496,6 +496,19 @@ def test_a_page_for_people_is_no_success(stage: Stage) -> None:
 
 
 @over_http
+def test_a_filter_s_page_puts_no_address_aside(stage: Stage) -> None:
+    """A company's network answers 403 in the place of what it blocks."""
+    if stage.contract.takes_pages:
+        pytest.skip("the user's own server may answer as it likes")
+    stage.failing = Answer(403, PAGE.body, PAGE.headers)
+
+    error = stage.refused()
+
+    assert (error.permanent, error.revoked) == (False, False)
+    assert "이 네트워크가 막고 있을 수 있어요" in error.texts["ko"]
+
+
+@over_http
 def test_an_error_inside_a_200_is_an_error(stage: Stage) -> None:
     for what, answer, permanent in stage.contract.inside:
         stage.failing = answer
