@@ -22,6 +22,8 @@ CONTENT = 2000
 FIELDS = 25
 FIELD_NAME = 256
 FIELD_VALUE = 1024
+# Cloudflare may block others (https://discord.com/developers/docs/reference#user-agent).
+USER_AGENT = "DiscordBot (https://pypi.org/project/knock-magic, 1.0)"
 SUPPRESS_NOTIFICATIONS = 1 << 12  # .../message#message-object-message-flags
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json: whether the webhook itself is no good
@@ -135,10 +137,11 @@ class Discord(HttpChannel):
         return str(parts._replace(path=path, query=urlencode(query)).geturl())
 
     def _call(self, method: str, address: str, payload: Dict[str, Any], message: Message) -> Answer:
+        headers = {"User-Agent": USER_AGENT}
         if message.event.picture is None:
-            return self.post(address, method=method, payload=payload)
+            return self.post(address, method=method, payload=payload, headers=headers)
         form = {"payload_json": json.dumps(payload, ensure_ascii=False)}
-        return self.post(address, method=method, form=form, files={"files[0]": message.event.picture})
+        return self.post(address, method=method, form=form, files={"files[0]": message.event.picture}, headers=headers)
 
     def payload(self, message: Message) -> Dict[str, Any]:
         """What is posted: the headline for a phone's notification, the rest as an embed in the outcome's colour."""

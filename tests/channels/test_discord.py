@@ -220,6 +220,17 @@ def test_the_waiting_time_is_in_the_body_or_in_cloudflare_s_header(
     assert (error.permanent, error.retry_after) == (False, seconds)
 
 
+def test_discord_knows_who_asks_and_cloudflare_s_block_is_not_the_webhook_s_end(internet: Internet) -> None:
+    internet.answering = lambda request: Answer(403, "error code: 1010")
+
+    with pytest.raises(DeliveryError) as caught:
+        Discord(webhook_url=HOOK).send(message())
+
+    assert internet.requests[0].headers["User-Agent"].startswith("DiscordBot (https://")
+    assert (caught.value.permanent, caught.value.revoked) == (False, False)
+    assert "1010" in caught.value.texts["ko"]
+
+
 def test_204_is_a_success_without_a_handle(internet: Internet) -> None:
     internet.answering = lambda request: Answer(204)
 
