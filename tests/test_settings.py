@@ -86,7 +86,7 @@ def test_what_is_no_outcome_is_told(desk: Desk) -> None:
     desk.environ["KNOCK_ON"] = "failed,fnished"
 
     assert desk.open().settings.on == []
-    assert "KNOCK_ON must be outcomes" in desk.text
+    assert "KNOCK_ON takes these outcomes" in desk.text
     assert "Did you mean finished?" in desk.text
 
 
