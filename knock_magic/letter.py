@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Sequence
 from knock_magic.cleaning import one_line
 from knock_magic.event import Picture
 from knock_magic.outline import Code, Facts, Outline, Part, outline
+from knock_magic.tables import columns
 from knock_magic.template import BETWEEN, Message
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _LOUDNESS: Mapping[str, Mapping[str, str]] = {
     "quiet": {"X-Priority": "5", "Importance": "low"},
 }
 LONG_NAME = 30
+SHORT_VALUE = 20  # columns, which leave room for its name at 360 pixels
 
 # Colours of an outcome, for light and for dark: the accent, and the tint behind the icon.
 _GREEN = ("#1a7f4b", "#e4f5ec", "#4ccb8a", "#16352a")
@@ -208,7 +210,14 @@ def _table(facts: Facts) -> str:
         cell = "padding:9px 0;border-top:1px solid #eceef1;font-size:14px;line-height:20px"
         rows.append(
             f'<tr><td class="soft line" style="{cell};padding-right:12px;color:#5c6470;overflow-wrap:anywhere">{html.escape(name)}</td>'
-            f'<td class="ink line" align="right" style="{cell};font-weight:600;color:#16181d;overflow-wrap:anywhere;'
+            f'<td class="ink line" align="right" style="{cell};font-weight:600;color:#16181d;{_wrap_of(value)};'
             f'font-variant-numeric:tabular-nums">{html.escape(value)}</td></tr>'
         )
     return f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0">{"".join(rows)}</table>'
+
+
+def _wrap_of(value: str) -> str:
+    """How a value may be broken: a number never, and only a word that is too long for a phone within itself."""
+    if columns(value) <= SHORT_VALUE:
+        return "white-space:nowrap"
+    return f"overflow-wrap:{'anywhere' if max(map(columns, value.split())) > SHORT_VALUE else 'normal'}"
