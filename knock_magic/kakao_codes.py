@@ -57,8 +57,8 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         (-10, -11, -532, -533, -536),
         Trouble(
             "tomorrow",
-            "the quota of messages is used up, so this one goes out tomorrow",
-            "보낼 수 있는 메시지를 다 썼어요. 이 알림은 내일 보낼게요",
+            "the quota of messages is used up; there is a new one tomorrow",
+            "보낼 수 있는 메시지를 다 썼어요. 내일부터 다시 보낼 수 있어요",
         ),
     ),
     (

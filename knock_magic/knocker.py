@@ -410,7 +410,7 @@ class Knocker:
         if answer["op"] != "result":
             return
         with self._heard:
-            self._results[answer["id"], answer["channel"]] = answer
+            self._results[answer["id"], answer["channel"]] = {**answer, "heard_mono": time.monotonic()}
             self.last_results[answer["channel"]] = answer
             self._heard.notify_all()
         if answer["ok"]:

@@ -6,6 +6,7 @@ import time
 from typing import Any, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from knock_magic import knocker, pictures
+from knock_magic.channels.base import Channel
 from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError
 from knock_magic.event import Event, Picture
@@ -85,9 +86,12 @@ def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
         return answers
     began = time.monotonic()
     event = knocker.send("", ready, kind="test")
+    shown = time.monotonic()
     results = knocker.results(event, ready, TEST_SECONDS)
-    span = say_duration(time.monotonic() - began)
-    return answers + [(_answer(name, result, span), bool(result and result["ok"])) for name, result in results.items()]
+    return answers + [
+        (_answer(knocker.channel(name), result, shown - began, began), bool(result and result["ok"]))
+        for name, result in results.items()
+    ]
 
 
 def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
@@ -104,16 +108,37 @@ def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
     return "\n".join([pick(texts), *(f"    {line}" for line in steps)])
 
 
-def _answer(name: str, result: Optional[Mapping[str, Any]], span: str) -> str:
+def _answer(channel: Channel, result: Optional[Mapping[str, Any]], shown_s: float, began: float) -> str:
     """What became of a test knock, in plain words; what to do next is in the channel's own reason."""
+    name = channel.key
     if result is None:
         texts = {
             "en": f"{name}: no answer yet; `%knock` shows what becomes of it.",
             "ko": f"{name}: 아직 응답이 없어요. 결과는 `%knock`으로 볼 수 있어요.",
         }
     elif result["ok"]:
+        span = say_duration(result["heard_mono"] - began if "heard_mono" in result else shown_s)
         texts = {"en": f"{name}: arrived ({span}).", "ko": f"{name}: 도착했어요 ({span})."}
     else:
-        reason = result["reason"]
-        texts = {"en": f"{name}: did not arrive. {reason}", "ko": f"{name}: 도착하지 않았어요. {reason}"}
+        reason = channel.bare(result["reason"])
+        is_certain = not result.get("maybe_sent")
+        texts = {
+            "en": f"{name}: {'did not arrive' if is_certain else 'may not have arrived'}: {reason}",
+            "ko": f"{name}: {'도착하지 않았어요' if is_certain else '도착했는지 알 수 없어요'}. {reason}",
+        }
+        again = {} if result["permanent"] else _again(result.get("retry_after"))
+        texts = {lang: " ".join([text, *([again[lang]] if again else [])]) for lang, text in texts.items()}
     return pick(texts)
+
+
+def _again(after_s: Optional[float]) -> Mapping[str, str]:
+    """When to test again; nobody else does it, for a test that comes later tests nothing."""
+    if not after_s:
+        return {
+            "en": "Test it again in a few minutes.",
+            "ko": "시험 알림은 다시 보내지 않으니 몇 분 뒤에 다시 해 보세요.",
+        }
+    return {
+        "en": f"Test it again in {say_duration(after_s, 'en')}.",
+        "ko": f"시험 알림은 다시 보내지 않으니 {say_duration(after_s, 'ko')} 뒤에 다시 해 보세요.",
+    }

@@ -49,13 +49,13 @@ def _channels(knocker: Knocker, now: float) -> List[str]:
         ]
     reasons = {row["channel"]: row["reason"] for row in _ask(knocker, "aside")}
     last = {row["channel"]: row for row in _ask(knocker, "last")}
-    trouble = [_aside_line(name, reasons.get(name, "")) for name in sorted(knocker.aside)]
+    trouble = [_aside_line(name, knocker.channel(name).bare(reasons.get(name, ""))) for name in sorted(knocker.aside)]
     for name in names:
         here = knocker.last_results.get(name)
         if here and not here["ok"]:
-            trouble.append(f"{name}: {here['reason']}")
+            trouble.append(f"{name}: {knocker.channel(name).bare(here['reason'])}")
         elif not here and name in last and last[name]["state"] != "done":
-            trouble.append(f"{name}: {last[name]['reason']}")
+            trouble.append(f"{name}: {knocker.channel(name).bare(last[name]['reason'])}")
         ending = knocker.channel(name).ending(now)
         if ending:
             trouble.append(f"{name}: {pick(ending.texts)}")

@@ -31,7 +31,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from traitlets import Unicode
 
 from knock_magic import fitting, trust
-from knock_magic.cleaning import one_line
+from knock_magic.cleaning import ELLIPSIS, one_line
 from knock_magic.durations import LONGEST_S, say_duration
 from knock_magic.errors import DeliveryError, a_kind
 from knock_magic.event import Picture
@@ -121,6 +121,11 @@ class Channel(Settings):
         """A `DeliveryError` that begins with the channel's name."""
         return DeliveryError({"en": f"{self.label['en']}: {en}", "ko": f"{self.label['ko']}: {ko}"}, **about)
 
+    def bare(self, reason: str) -> str:
+        """`reason` without the channel's name before it, for where that stands already."""
+        begins = (f"{name}: " for name in (*self.label.values(), self.key))
+        return next((reason[len(start) :] for start in begins if reason.startswith(start)), reason)
+
     def escape(self, text: str) -> str:
         """`text` written so that nothing in it comes alive in this service; longer than it, maybe."""
         return _inert(text, self.signs) if self.signs else text
@@ -191,6 +196,25 @@ def fit(message: Message, limit: Optional[int], measure: fitting.Measure) -> str
     """The text of `message` in at most `limit` by `measure`: headline, the error and how late it is stay."""
     if limit is None:
         return message.text
+    text = _cut_to(limit, message, measure)
+    head = text.partition("\n")[0]
+    if head == message.title:
+        return text
+    room = measure(head) - measure(ELLIPSIS)  # the equal parts of what is dealt out are rounded
+    shorter = dataclasses.replace(message, title=_with_less_of_the_name(message, room, measure))
+    return _cut_to(limit, shorter, measure)
+
+
+def _with_less_of_the_name(message: Message, limit: int, measure: fitting.Measure) -> str:
+    """The headline within `limit`, cut within the name, so that how it went and how long it took stay."""
+    before, name, behind = message.title.partition(message.event.name or "\0")
+    room = limit - measure(before) - measure(behind)
+    if not behind or measure(name) <= room or room < 2 * measure(ELLIPSIS):
+        return message.title
+    return f"{before}{fitting.cut(name, room, measure)}{behind}"
+
+
+def _cut_to(limit: int, message: Message, measure: fitting.Measure) -> str:
     error = message.event.error
     keep = [say_duration(message.late_s, message.lang)] if message.late_s else []
     if error:
@@ -348,10 +372,11 @@ class HttpChannel(Channel):
                 retry_after=self.wait(answer),
                 maybe_sent=True,  # the part that failed may be the one after the message went on
             )
+        permanent = status not in (408, 425)
         return self.error(
-            f"it answered HTTP {status}{said}.",
-            f"서버 응답: HTTP {status}{said}.",
-            permanent=status not in (408, 425),
+            f"it answered HTTP {status}{said}.{' Check its settings.' if permanent else ''}",
+            f"서버 응답: HTTP {status}{said}.{' 설정을 확인해 주세요.' if permanent else ''}",
+            permanent=permanent,
             maybe_sent=status < 300,
         )
 
@@ -362,7 +387,7 @@ class HttpChannel(Channel):
     def said(self, answer: Answer, *secrets: str) -> str:
         """The beginning of the server's own words, to follow a number: enough to understand, too little to flood."""
         words = "" if answer.is_page else one_line(self.hide(answer.text, *secrets), 200)
-        return f", {words}" if words else ""
+        return f", {words}" if words not in ("", "{}", "[]", "null") else ""
 
     def _refuse_inward(self, url: str, session: requests.Session) -> None:
         import requests.utils

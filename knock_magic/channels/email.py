@@ -214,11 +214,13 @@ class Email(Channel):
         got = len(replies) - len(refused)
         raise self.error(
             f"{len(refused)} of {len(replies)} recipients were refused ({whom}): {self._said(code, _text(words))}. "
-            + ("They are tried again." if later else "Check their addresses in to."),
+            + ("The others have it." if got else "")
+            + ("" if later else " Check their addresses in to."),
             f"받는 사람 {len(replies)}명 가운데 {len(refused)}명이 거절됐어요({whom}): {self._said(code, _text(words))}. "
-            + ("이들에게만 다시 보낼게요." if later else "to의 주소를 확인해 주세요."),
+            + ("나머지는 받았어요." if got else "")
+            + ("" if later else " to의 주소를 확인해 주세요."),
             permanent=not later,
-            maybe_sent=False if got == 0 else bool(later),
+            maybe_sent=got > 0,
         )
 
     def _send(self, data: bytes, to: Sequence[str]) -> Dict[str, Reply]:
@@ -314,10 +316,11 @@ class Email(Channel):
             )
         # "5.4.5 Daily user sending limit exceeded", says Gmail, where others say 4xx.
         is_quota = "5.4.5" in words
+        is_later = is_quota or not permanent
         return self.error(
-            f"the server did not take the mail ({said}).",
-            f"서버가 메일을 받지 않았어요({said}).",
-            permanent=permanent and not is_quota,
+            f"the server did not take the mail ({said}).{'' if is_later else ' Check the addresses, or ask the provider.'}",
+            f"서버가 메일을 받지 않았어요({said}).{'' if is_later else ' 주소를 확인하거나 메일 서비스에 문의해 주세요.'}",
+            permanent=not is_later,
             retry_after=QUOTA_S if is_quota else None,
         )
 

@@ -227,9 +227,9 @@ class Kakao(HttpChannel):
         some, all_ = len(refused), len(self.friends)
         return self.error(
             f"{some} of {all_} friends did not get it: {trouble.en}{shown}."
-            + (f" It is tried again for {len(later)} of them." if later else " Everybody else has it."),
+            + (f" It may work later for {len(later)} of them." if later else " Everybody else has it."),
             f"친구 {all_}명 가운데 {some}명이 받지 못했어요: {trouble.ko}{shown}. "
-            + (f"이 가운데 {len(later)}명에게는 다시 보낼게요." if later else "다른 사람에게는 도착했어요."),
+            + (f"이 가운데 {len(later)}명에게는 나중에 보낼 수 있어요." if later else "다른 사람에게는 도착했어요."),
             permanent=not later,
             maybe_sent=any(code in MAYBE_SENT for code in later),
         )
@@ -383,8 +383,8 @@ class Kakao(HttpChannel):
         own = self._own(kept)
         if own.get("day") == _today() and own.get("sent", 0) >= self.daily:
             raise self.error(
-                f"today's quota of {self.daily} is used up, so the next note goes out tomorrow.",
-                f"오늘 보낼 수 있는 {self.daily}개를 다 썼어요. 다음 알림은 내일 보낼게요.",
+                f"today's quota of {self.daily} is used up; there is a new one tomorrow.",
+                f"오늘 보낼 수 있는 {self.daily}개를 다 썼어요. 내일부터 다시 보낼 수 있어요.",
                 retry_after=until_tomorrow(),
                 digest=True,
             )

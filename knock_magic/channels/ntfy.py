@@ -137,8 +137,8 @@ class Ntfy(HttpChannel):
             return self.error(f"{en} ({code}).", f"{ko} ({code}).", permanent=True, revoked=revoked)
         if code == DAILY_QUOTA:
             return self.error(
-                f"today's messages are used up, so this one goes out tomorrow ({code}).",
-                f"오늘 보낼 수 있는 메시지를 다 썼어요. 이 알림은 내일 보낼게요({code}).",
+                f"today's messages are used up; there are new ones tomorrow ({code}).",
+                f"오늘 보낼 수 있는 메시지를 다 썼어요. 내일부터 다시 보낼 수 있어요({code}).",
                 retry_after=A_DAY_S - time.time() % A_DAY_S,
             )
         return super().refusal(answer)

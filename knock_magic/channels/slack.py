@@ -43,7 +43,10 @@ PERMANENT: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
         "이 웹훅은 더 이상 쓸 수 없어요. Incoming Webhooks에서 새로 만들어 webhook_url에 넣어 주세요",
     ),
     (
-        ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
+        (
+            *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
+            "not_allowed_token_type",
+        ),
         True,
         "this token is not valid. Copy the Bot User OAuth Token anew and set token",
         "토큰이 유효하지 않아요. Bot User OAuth Token을 다시 복사해 token에 넣어 주세요",
@@ -68,6 +71,21 @@ PERMANENT: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
     ),
     (
         (
+            *("access_denied", "no_permission", "ekm_access_denied", "two_factor_setup_required"),
+            *("enterprise_is_restricted", "accesslimited", "team_access_not_granted"),
+        ),
+        True,
+        "the workspace does not let this app in from here. Ask an admin of it",
+        "워크스페이스가 이 앱의 접근을 막았어요. 워크스페이스 관리자에게 문의해 주세요",
+    ),
+    (
+        ("invalid_payload", "invalid_blocks"),
+        False,
+        "it could not read this message. Try another template, such as %knock template short",
+        "이 메시지를 읽지 못했대요. %knock template short처럼 다른 템플릿으로 해 보세요",
+    ),
+    (
+        (
             "action_prohibited",
             "posting_to_general_channel_denied",
             "restricted_action",
@@ -84,6 +102,8 @@ TRANSIENT = (
     "service_unavailable",
     "request_timeout",
     "team_added_to_org",
+    "org_login_required",  # while a workspace moves to an enterprise
+    "message_limit_exceeded",
     "rollup_error",
     "timeout",
 )

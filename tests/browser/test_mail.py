@@ -52,8 +52,9 @@ def phone(request: pytest.FixtureRequest) -> Iterator[Any]:
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_a_mail_fits_a_phone_and_breaks_no_number(lang: str, phone: Any, tmp_path: Path) -> None:
     name = "밤새 돌린 ResNet-50 학습" if lang == "ko" else "resnet50 overnight"
-    for kind, error in (("finished", None), ("failed", ERROR)):
-        told = Event(kind, name, 0.0, 8000.0, 8000.0, error=error, metrics=VALUES, host="lab-7", user="minsu")
+    two = {NAME: 0.912345, "loss": -12345.678901}
+    for kind, error, metrics in (("finished", None, two), ("failed", ERROR, VALUES)):
+        told = Event(kind, name, 0.0, 8000.0, 8000.0, error=error, metrics=metrics, host="lab-7", user="minsu")
 
         phone.set_content(letter.as_html(render(told, "detailed", lang=lang)))
         phone.screenshot(path=str(tmp_path / f"{kind}.{lang}.png"), full_page=True)

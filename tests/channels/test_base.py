@@ -20,7 +20,7 @@ from knock_magic.channels import base
 from knock_magic.channels.base import retry_after
 from knock_magic.channels.webhook import Webhook
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import Event, Picture
+from knock_magic.event import ErrorInfo, Event, Picture
 from knock_magic.template import render
 
 from .stage import CANARY, Answer, Internet, break_off
@@ -382,3 +382,15 @@ def test_settings_may_name_http_addresses_of_one_s_own(internet: Internet) -> No
     internet.routes[80] = internet.closed.getsockname()[1]
 
     assert not error_of("http://127.0.0.1:9/hook").permanent
+
+
+@pytest.mark.parametrize("limit", [60, 200])
+def test_a_long_name_leaves_room_for_how_it_went_and_how_long_it_took(limit: int) -> None:
+    error = ErrorInfo("ValueError", "loss is nan " * 40, "cell, 3, <module>")
+    told = render(Event("failed", "아주 긴 이름 " * 60, 0.0, 60.0, 60.0, error=error), "standard", lang="ko")
+
+    headline, *_ = base.fit(told, limit, len).splitlines()
+
+    assert headline.startswith("❌ 아주 긴")
+    assert headline.endswith("… 실패했어요 · 1분")
+    assert len(base.fit(told, limit, len)) <= limit

@@ -342,6 +342,8 @@ def test_who_is_refused_for_good_is_told_and_not_tried_again(server: MailServer)
     error = error_of(sender, told)
 
     assert error.permanent
+    assert error.maybe_sent, "one of them has it"
+    assert "나머지는 받았어요. to의 주소를 확인해 주세요." in error.texts["ko"]
     assert "b@y.kr" not in str(error.texts)
     assert "1 of 2" in error.texts["en"]
     assert "550" in error.texts["ko"]

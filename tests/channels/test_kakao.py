@@ -127,7 +127,7 @@ def test_emoji_count_as_kakao_may_count_them(service: Service) -> None:
 
     text = service.notes[0]["text"]
     assert len(text.encode("utf-16-le")) // 2 <= 200
-    assert text.endswith("…")
+    assert text.endswith("🎉… 끝났어요 · 1분")
 
 
 # Its tokens.
