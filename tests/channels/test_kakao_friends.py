@@ -77,7 +77,7 @@ def test_who_is_over_a_quota_is_promised_nothing(service: Service) -> None:
     alone = refusal_of(channel(ALL[:1]), message("alone"))  # answered with a 400
 
     assert (mixed.permanent, some.permanent, alone.permanent) == (False, True, True)
-    assert "이 가운데 1명에게는 다시 보낼게요" in mixed.texts["ko"]
+    assert "이 가운데 1명에게는 나중에 보낼 수 있어요" in mixed.texts["ko"]
     for error in (some, alone):
         assert (error.revoked, error.digest, error.retry_after) == (False, False, None)
         assert "이 알림은 다시 보내지 않아요 (-531)" in error.texts["ko"]
