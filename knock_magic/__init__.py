@@ -88,11 +88,18 @@ def run(name: Any = None, **options: Any) -> Any:
     return armed.armed(None, options)(name)
 
 
-def progress(step: Any, total: Any = None, **metrics: Any) -> None:
+def progress(step: Any = None, total: Any = None, /, *more: Any, **metrics: Any) -> None:
     """Say how far the run is that this is called in; outside of any it does nothing, and it never raises.
 
     ``knock.progress(epoch, 10, loss=loss)``: it knocks where the run has ``--every`` (``every=``), no more often
     than that, and the latest metrics are shown at the end. Loops with a tqdm bar need no such call.
+
+    Args:
+        step: where it is; by place or by name.
+        total: how many steps there are; by place or by name.
+        more: nothing: it is there so that no call can end a training.
+        metrics: numbers by their names. After a step and a total that are given by place, ``**losses`` may hold
+            a ``step`` and a ``total`` of its own.
     """
     from knock_magic import armed
 

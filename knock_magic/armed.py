@@ -12,7 +12,7 @@ import os
 import sys
 import types
 from contextvars import ContextVar
-from typing import Any, AsyncIterator, Callable, Iterator, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
 from knock_magic import knocker, options
 from knock_magic.cleaning import clean, one_line
@@ -95,10 +95,10 @@ class Piece:
             self.rules = door.rules(asked, min_s=0.0)
             self.run = begun(door, name, self.rules)
 
-    def progress(self, step: Any, total: Any = None, **metrics: Any) -> None:
+    def progress(self, step: Any = None, total: Any = None, /, *more: Any, **metrics: Any) -> None:
         """Say how far this piece is; see `knock.progress`."""
         if self.run:
-            tell_progress(self.run, self.rules, step, total, metrics)
+            tell_progress(self.run, self.rules, *at(step, total, metrics), metrics)
 
     @guarded
     def gave(self, value: Any) -> None:
@@ -188,11 +188,19 @@ def script_name() -> str:
 
 
 @guarded
-def report(step: Any, total: Any, metrics: Mapping[str, Any]) -> None:
+def report(step: Any, total: Any, metrics: Dict[str, Any]) -> None:
     """Say how far the innermost run of this thread is; nothing where there is none."""
     run, rules = here()
     if run:
-        tell_progress(run, rules, step, total, metrics)
+        tell_progress(run, rules, *at(step, total, metrics), metrics)
+
+
+def at(step: Any, total: Any, named: Dict[str, Any]) -> Tuple[Any, Any]:
+    """The step and the total of a call: what was not given by place is taken out of what is `named`."""
+    return (
+        named.pop("step", None) if step is None else step,
+        named.pop("total", None) if total is None else total,
+    )
 
 
 def here() -> Tuple[Optional[Run], Mapping[str, Any]]:

@@ -18,8 +18,9 @@ from conftest import Home, Kernel, linux_only, poll
 from phone import Phone
 
 import knock_magic as knock
-from knock_magic import knocker
+from knock_magic import armed, knocker
 from knock_magic.errors import UsageError
+from knock_magic.runs import Run
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -517,6 +518,24 @@ def test_a_fault_of_ours_leaves_the_code_alone(
 
     assert train() == "untouched"
     assert "a fault of its own" in caplog.text
+
+
+def test_no_call_of_progress_raises_and_a_loss_may_be_called_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: List[Any] = []
+    piece = object.__new__(armed.Piece)
+    piece.run, piece.rules = Run("x", told.append), {}
+    monkeypatch.setattr(armed, "tell_progress", lambda run, rules, *what: told.append(what))
+    monkeypatch.setattr(armed, "here", lambda: (piece.run, {}))
+
+    for progress in (knock.progress, piece.progress):
+        progress(3, 9, **{"total": 0.5, "step": 0.25, "self": 1})
+        progress(step=3, total=9, loss=0.5)
+        progress(3, total=9)
+        progress(3, 9, "by mistake")
+        progress()
+
+    one = [(3, 9, {"total": 0.5, "step": 0.25, "self": 1}), (3, 9, {"loss": 0.5}), (3, 9, {}), (3, 9, {})]
+    assert told == 2 * [*one, (None, None, {})]
 
 
 def test_it_does_nothing_where_it_is_disabled(script: Script, phone: Phone, home: Home) -> None:
