@@ -15,9 +15,11 @@ MOST = 20  # bars that are looked at
 MOST_NUMBERS = 20  # of a bar's postfix
 TRIES = 5  # the set may change while it is copied
 
-# What `set_postfix(loss=0.3)` shows: ``loss=0.3, acc=0.91``.
+# What `set_postfix(loss=0.3)` shows: ``loss=0.3, acc=0.91``. A number is taken whole or not at all: of ``0.25s``,
+# ``99.97%`` and ``1,234.5`` the first digits are no value.
 _NUMBER = re.compile(
-    r"([\w./@-]{1,80})\s?[=:]\s?([-+]?(?:\d[\d.]{0,30}(?:e[-+]?\d{1,3})?|nan|inf))(?![\w%])", re.IGNORECASE
+    r"(?<![\w./@=:-])(?=[\w./@-]*[^\W\d])([\w./@-]{1,80})\s?[=:]\s?([-+]?(?:\d[\d.]{0,30}(?:e[-+]?\d{1,3})?|nan|inf))(?=$|[\s;)\]}|]|,(?!\d))",
+    re.IGNORECASE,
 )
 
 

@@ -89,6 +89,8 @@ def test_what_a_bar_shows_behind_itself_is_read(bar: Any) -> None:
         ("loss=nan", {"loss": pytest.approx(float("nan"), nan_ok=True)}),
         ("loss=-inf", {"loss": float("-inf")}),
         ("v=1.2.3, done=50%, t=3it/s", {}),
+        ("acc=99.97%, t=0.25s, lr=1.5e-4s, gpu=3.2G, loss=1,234.5, eta=12:30, at=1:02:03, of=0.25/0.3", {}),
+        ("a=1,b=2, [c=3] d=4|e=5", {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}),
         ("=" * 100_000, {}),
         ("a" * 100_000 + "=1", {}),
     ],
