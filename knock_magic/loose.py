@@ -50,7 +50,13 @@ def end_all(error: Optional[BaseException], thread: Optional[int] = None) -> Non
 
 def _end_with_the_program() -> None:
     # Python leaves here what ended the program. A prompt lives on after an error, and this may be an old one.
-    is_program = not hasattr(sys, "ps1") and "IPython" not in sys.modules
+    is_program = not hasattr(sys, "ps1") and not _is_shell_there()
     error = getattr(sys, "last_value", None) if is_program else None
     for thread in list(_open):
         end_all(error, thread)
+
+
+def _is_shell_there() -> bool:
+    """Whether an IPython reads cells here; that it was imported says nothing, for Keras does that."""
+    shell = getattr(sys.modules.get("IPython.core.interactiveshell"), "InteractiveShell", None)
+    return bool(shell and shell.initialized())
