@@ -13,17 +13,29 @@ if TYPE_CHECKING:
 
 BEST = "best"
 
-# Parts of a name, between what separates words in one: ``val_loss``, ``rmse/test``, ``trainLoss``.
+# Parts of a name, between what separates words in one: ``val_loss``, ``rmse/test``, ``trainLoss``; with the names that
+# XGBoost (https://xgboost.readthedocs.io/en/stable/parameter.html) and LightGBM
+# (https://lightgbm.readthedocs.io/en/stable/Parameters.html#metric) give theirs.
 _LESS_IS_MORE = (
     " loss losses error errors err rmse mse mae mape smape msle rmsle perplexity ppl nll bpc bpd wer cer ter fid kid lpips "
     "brier ece latency cost regret divergence kl distance eer hamming crossentropy bce ce deviance residual "
+    "logloss mlogloss merror nloglik mphe huber chamfer hinge pinball quantile poisson tweedie kullback kld xent "
+    "l1 l2 nrmse wape mase crps mpjpe epe "
 )
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_LESS_IS_MORE_KO = ("손실", "오차", "오류", "에러")
+_WORD = re.compile(r"[Ll][12](?![^\W_])|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_PHRASE = re.compile(r"neg(?:ative)?[\W_]*log[\W_]*likelihood|cross[\W_]*entropy", re.IGNORECASE)
+_NO_METRIC = " scale weight weights coef norm "  # behind the name of one: ``loss_scale``
 
 
 def is_lower_better(name: str) -> bool:
     """Whether less of the metric `name` is better: its name says loss, error, rmse, perplexity or the like."""
-    return any(f" {word.lower()} " in _LESS_IS_MORE for word in _WORD.findall(name))
+    if _PHRASE.search(name) or any(word in name for word in _LESS_IS_MORE_KO):
+        return True
+    words = [f" {word.lower()} " for word in _WORD.findall(name)]
+    if not words or words[-1] in _NO_METRIC or " neg " in words:  # scikit-learn's scorers are all to rise
+        return False
+    return any(word in _LESS_IS_MORE for word in words)
 
 
 def number(value: Any) -> Optional[float]:

@@ -18,6 +18,10 @@ from knock_magic.template import render
     [
         *("loss", "val_loss", "train/loss", "trainLoss", "Loss", "LOSS", "rmse", "test-RMSE", "mae@10", "perplexity"),
         *("eval_ppl", "top1_error", "WER", "fid", "nll", "val_ce", "latency"),
+        *("val-logloss", "eval-mlogloss", "merror", "test-cox-nloglik", "gamma-nloglik", "tweedie-nloglik@1.5", "mphe"),
+        *("valid-binary_logloss", "multi_logloss", "valid_0-l1", "l2", "huber", "quantile", "cross_entropy_lambda"),
+        *("cross_entropy", "crossEntropy", "negative_log_likelihood", "neg_log_likelihood", "chamfer", "val_손실"),
+        *("평균오차", "오류율", "loss_1", "l1_loss"),
     ],
 )
 def test_less_of_it_is_better(name: str) -> None:
@@ -25,7 +29,12 @@ def test_less_of_it_is_better(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["acc", "val_acc", "f1", "auc", "mAP", "glossary", "lossless_share", "terms", "reward"]
+    "name",
+    [
+        *("acc", "val_acc", "f1", "auc", "mAP", "glossary", "lossless_share", "terms", "reward"),
+        *("neg_mean_squared_error", "neg_log_loss", "mean_test_neg_root_mean_squared_error", "loss_scale"),
+        *("loss/weight", "l2_norm", "log_likelihood", "level1", "entropy", "정확도"),
+    ],
 )
 def test_more_of_it_is_better(name: str) -> None:
     assert not verdict.is_lower_better(name)
