@@ -139,6 +139,19 @@ class Channel(Settings):
                 raise
             return send(pictureless(message, failure))
 
+    def uploaded(self, upload: Callable[[Picture], str], message: Message) -> Tuple[str, Message]:
+        """What `upload` returns for the picture of `message`; where that fails, nothing, and the message says so.
+
+        Nothing of the message itself was tried by then: the words do not wait until a store of files is well again.
+        """
+        picture = message.event.picture
+        if picture is None:
+            return "", message
+        try:
+            return upload(picture), message
+        except DeliveryError as failure:
+            return "", pictureless(message, failure)
+
     def fit(self, message: Message) -> str:
         """The text of `message`, not escaped yet, cut to this channel's limit."""
         return fit(message, self.limit, self.measure) or NAMELESS

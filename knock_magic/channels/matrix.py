@@ -124,9 +124,9 @@ class Matrix(HttpChannel):
         return self.or_without_picture(self._send, message)
 
     def _send(self, message: Message) -> str:
+        # Before the words, which say so where it fails.
+        uploaded, message = self.uploaded(self._upload, message)
         picture = message.event.picture
-        # Before the words, so that nothing is sent twice where the server refuses it.
-        uploaded = self._upload(picture) if picture else ""
         handle = self._put(message.event.id, {**self.content(message), **_thread(message.after)})
         if picture:
             image = {

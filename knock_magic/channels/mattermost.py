@@ -11,6 +11,7 @@ from traitlets import Unicode
 from knock_magic import fitting
 from knock_magic.channels.base import NAMELESS, Answer, HttpChannel, Link, Token, Url, in_markdown, service_at
 from knock_magic.errors import DeliveryError
+from knock_magic.event import Picture
 from knock_magic.outline import Code, Facts, outline
 from knock_magic.settings import Explained
 from knock_magic.template import Message
@@ -161,21 +162,22 @@ class Mattermost(HttpChannel):
         return None
 
     def _send(self, message: Message) -> str:
+        uploaded, message = self.uploaded(self._upload, message)
         text, attachments = self.markdown(message)
         post: Dict[str, Any] = {"channel_id": self.channel, "message": text, "props": {"attachments": attachments}}
         if message.after:
             post["root_id"] = message.after
-        if message.event.picture:
-            answer = self.post(
-                self._address("files"),
-                form={"channel_id": self.channel},
-                files={"files": message.event.picture},
-                headers=self._login(),
-            )
-            found = answer.json().get("file_infos")
-            post["file_ids"] = [self._id(answer, each) for each in found] if isinstance(found, list) else []
+        if uploaded:
+            post["file_ids"] = [uploaded]
         answer = self.post(self._address("posts"), payload=post, headers=self._login())
         return self._id(answer, answer.json())
+
+    def _upload(self, picture: Picture) -> str:
+        answer = self.post(
+            self._address("files"), form={"channel_id": self.channel}, files={"files": picture}, headers=self._login()
+        )
+        found = answer.json().get("file_infos")
+        return self._id(answer, found[0] if isinstance(found, list) and found else None)
 
     def edit(self, handle: str, message: Message) -> None:
         """Have that post say `message`; its picture stays."""

@@ -194,7 +194,7 @@ class Slack(HttpChannel):
             if answer.text.strip() != "ok":
                 raise self.refusal(answer)
             return None
-        picture, message = self._uploaded(message)
+        picture, message = self.uploaded(self._upload, message)
         # Also in the channel, for who does not follow the thread.
         below = {"thread_ts": _timestamp(message.after), "reply_broadcast": True} if message.after else {}
         posted = self._call("chat.postMessage", {"channel": self.channel, **self.payload(message), **below})
@@ -222,18 +222,6 @@ class Slack(HttpChannel):
 
     # A picture is uploaded before the message and shown right behind it, since only a message of its own gets a
     # handle (https://docs.slack.dev/messaging/working-with-files#uploading_files).
-
-    def _uploaded(self, message: Message) -> Tuple[str, Message]:
-        """The ID of the message's picture once Slack has it; without one, the message says so."""
-        picture = message.event.picture
-        if picture is None:
-            return "", message
-        try:
-            return self._upload(picture), message
-        except DeliveryError as error:
-            if not error.permanent:
-                raise
-            return "", pictureless(message, error)
 
     def _upload(self, picture: Picture) -> str:
         about = {"filename": picture.file_name, "length": str(len(picture.content))}

@@ -441,6 +441,31 @@ def test_a_picture_that_is_refused_costs_no_words(stage: Stage) -> None:
     assert "그림은 보내지 못했어요" in said.replace("\\", "")
 
 
+@over_http
+@pytest.mark.parametrize("failure", ["500", "429", "reset"])
+def test_words_do_not_wait_for_a_picture_that_can_not_be_uploaded_now(stage: Stage, failure: str) -> None:
+    if not stage.channel.takes_pictures:
+        pytest.skip("this channel takes no pictures")
+    answer = stage.internet.answering
+    uploads: List[Request] = []
+
+    def answering(request: Request) -> Answer:
+        if stage.contract.is_message(request):
+            return answer(request)
+        uploads.append(request)
+        return HTTP_FAILURES[failure][0]
+
+    stage.internet.answering = answering
+
+    arrived = stage.send(with_picture())
+
+    if not uploads:
+        pytest.skip("this channel sends the picture with the words")
+    said = "".join(stage.contract.read(arrived))
+    assert "손실 곡선" in said
+    assert "그림은 보내지 못했어요" in said.replace("\\", "")
+
+
 # What can go wrong on the way.
 
 HTTP_FAILURES: Dict[str, Any] = {

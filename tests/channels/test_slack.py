@@ -355,17 +355,6 @@ def test_a_picture_that_is_refused_never_costs_the_words(
     assert service.count == 1
 
 
-@pytest.mark.parametrize("step", ["getUploadURLExternal", "upload"])
-def test_a_picture_that_can_not_be_uploaded_now_is_tried_again_with_its_words(internet: Internet, step: str) -> None:
-    internet.answering = service = Service(**{step: Answer(503, "busy")})
-
-    with pytest.raises(DeliveryError) as caught:
-        bot().send(message(picture=PICTURE))
-
-    assert not caught.value.permanent
-    assert service.count == 0
-
-
 def test_words_stand_though_neither_the_picture_nor_a_word_about_it_gets_through(internet: Internet) -> None:
     internet.answering = Service(completeUploadExternal=Answer(500), update=Answer(500))
 
