@@ -36,6 +36,7 @@ class GoogleChat(HttpChannel):
         "en": "Make a new webhook under the space's Apps & integrations > Webhooks and set its whole address as webhook_url",
         "ko": "스페이스의 앱 및 통합 > 웹훅에서 새로 만들어, 주소를 잘리지 않게 webhook_url에 넣어 주세요",
     }
+    sends_once = True
     # A message with its cards may have 32,000 bytes (the page on `create`). The text stands in it twice.
     limit = 9000
     unit = "bytes"

@@ -96,6 +96,7 @@ class Matrix(HttpChannel):
     takes_pictures = True
     edits = True
     threads = True
+    sends_once = True
     # An event may have 65,536 bytes (https://spec.matrix.org/latest/client-server-api/#size-limits). The text stands
     # in it twice, in an edit four times, and a quote or a new line counts double in JSON.
     limit = 7000

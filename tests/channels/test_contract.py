@@ -425,6 +425,18 @@ def test_a_picture_goes_along_with_its_words(stage: Stage) -> None:
     assert "손실 곡선" in "".join(stage.contract.read(arrived))
 
 
+@pytest.mark.parametrize("name", ["googlechat", "line", "matrix"])
+def test_a_second_try_where_the_service_knows_the_knock_is_not_called_a_maybe(stage: Stage) -> None:
+    told = dict(json.loads(json.dumps(event("finished").to_json())), maybe_sent=True)
+    job = {"knock": told["id"], "channel": stage.channel.key, "settings": stage.channel.values(), "event": told}
+
+    assert delivery.send({**job, "lang": "ko", "late_s": 0.0})["ok"]
+
+    arrived = stage.arrived[-1]
+    assert told["id"] in f"{arrived.path} {arrived.headers}"
+    assert "이미 받은" not in "".join(stage.contract.read(arrived))
+
+
 @over_http
 def test_a_picture_that_is_refused_costs_no_words(stage: Stage) -> None:
     if not stage.channel.takes_pictures:
