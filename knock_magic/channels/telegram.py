@@ -37,13 +37,54 @@ TROUBLES: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
         "봇이 메시지를 보낼 수 없어요. 텔레그램에서 봇을 열고 '시작'을 눌러 주세요",
     ),
     (
-        ("forbidden: bot was kicked", "forbidden: bot is not a member", "bad request: need administrator rights"),
+        (
+            "bad request: not enough rights to send photos",
+            "bad request: chat_send_photos_forbidden",
+            "bad request: chat_send_media_forbidden",
+        ),
+        False,
+        "the bot may not send pictures there",
+        "이 대화방에서는 봇이 그림을 보낼 수 없어요",
+    ),
+    (
+        ("forbidden: bot can't send messages to", "forbidden: bots can't send messages to"),
+        True,
+        "chat_id is the number of a bot. Set your own, from step 3",
+        "chat_id가 봇의 번호예요. 3단계에서 찾은 내 번호를 chat_id에 넣어 주세요",
+    ),
+    (
+        (
+            "forbidden: bot was kicked",
+            "forbidden: bot is not a member",
+            "forbidden: chat_write_forbidden",
+            "bad request: need administrator rights",
+            "bad request: not enough rights",
+            "bad request: have no rights to send",
+            "bad request: chat_write_forbidden",
+            "bad request: chat_admin_required",
+        ),
         True,
         "the bot is not in the chat, or may not write there. Add it again; in a channel, as an administrator",
         "봇이 대화방에 없거나 쓸 권한이 없어요. 다시 초대해 주세요. 채널이라면 관리자로 추가해 주세요",
     ),
     (
-        ("bad request: chat not found", "bad request: peer_id_invalid", "bad request: group chat was deactivated"),
+        (
+            "forbidden: the group chat was deleted",
+            "forbidden: group chat was deleted",
+            "bad request: group chat was deactivated",
+        ),
+        True,
+        "the group is gone. Set chat_id to another one",
+        "그룹이 삭제됐어요. 다른 대화방의 번호를 chat_id에 넣어 주세요",
+    ),
+    (
+        ("bad request: topic_closed",),
+        True,
+        "the topic is closed. Reopen it, set another topic, or leave topic empty",
+        "닫힌 토픽이에요. 다시 열거나, 다른 topic을 넣거나 비워 주세요",
+    ),
+    (
+        ("bad request: chat not found", "bad request: peer_id_invalid"),
         True,
         "there is no such chat for this bot. Press Start in the bot first; the chat_id of a supergroup or a channel "
         "begins with -100",
@@ -69,6 +110,15 @@ TROUBLES: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
 UNCHANGED = "bad request: message is not modified"  # an edit to what it already says
 
 
+class BotToken(Token):
+    """A bot's token, also out of an address of its API."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The token alone."""
+        found = re.search(r"(?:^|/)bot(\d{5,20}:[\w-]{20,})(?:/|$)", value) if isinstance(value, str) else None
+        return super().validate(obj, found[1] if found else value)
+
+
 class ChatId(Unicode):
     """A chat of Telegram, by its number or by its public name."""
 
@@ -77,8 +127,17 @@ class ChatId(Unicode):
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what is no chat, and say what it should be where that can be seen."""
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else super().validate(obj, value)
-        link = re.search(r"(?:t\.me/c/|web\.telegram\.org/\S*#-?(?:100)?)(\d{5,})", text)
-        likely = f"-100{link[1]}" if link else f"-{text}" if re.fullmatch(r"100\d{10}", text) else ""
+        # The web apps' address of a person has no minus; only a group's number needs the 100.
+        group = re.search(r"(?:t\.me/c/|web\.telegram\.org/\S*#-(?:100)?)(\d{5,})", text)
+        person = re.search(r"web\.telegram\.org/\S*#(\d{5,})", text)
+        likely = f"-100{group[1]}" if group else person[1] if person else ""
+        likely = likely or (f"-{text}" if re.fullmatch(r"100\d{10}", text) else "")
+        bot = obj.token.partition(":")[0]
+        if bot and bot in (text, likely):
+            raise Explained(
+                "is the bot's own number. Set yours, from step 3.",
+                "봇 자신의 번호예요. 3단계에서 찾은 내 번호를 넣어 주세요.",
+            )
         if text and (likely or not re.fullmatch(r"-?\d{1,20}|@\w{4,40}", text)):
             raise Explained(
                 "must be a number such as 123456789 (you), -1001234567890 (a supergroup or channel, whose ids begin "
@@ -102,13 +161,18 @@ class Telegram(HttpChannel):
         "en": "1. Open https://t.me/BotFather, send /newbot, and set the token that you get as token.\n"
         "2. Open your new bot and press Start: a bot can't write first.\n"
         "3. Send it any message, open https://api.telegram.org/bot<token>/getUpdates, and set the number at "
-        '"chat": {"id": ...} as chat_id.\n'
+        '"chat": {"id": ...} as chat_id. "result":[] means that it got no message yet: send one and load the page again.\n'
         "4. For a group, add the bot there and send /start@your_bot; its id begins with a minus.",
         "ko": "1. https://t.me/BotFather 에서 /newbot을 보내고, 받은 토큰을 token에 넣어 주세요.\n"
         "2. 새로 만든 봇을 열고 '시작'을 눌러 주세요. 봇은 먼저 말을 걸 수 없어요.\n"
         "3. 봇에게 아무 말이나 보낸 다음 https://api.telegram.org/bot<토큰>/getUpdates 를 열고, "
-        '"chat": {"id": ...} 자리의 번호를 chat_id에 넣어 주세요.\n'
+        '"chat": {"id": ...} 자리의 번호를 chat_id에 넣어 주세요. "result":[]만 보이면 봇이 아직 메시지를 못 받은 거예요. '
+        "한 번 더 보내고 새로고침해 주세요.\n"
         "4. 그룹으로 받으려면 봇을 초대하고 그룹에서 /start@봇이름 을 보내 주세요. 그룹의 번호는 -로 시작해요.",
+    }
+    anew = {
+        "en": "Check chat_id, and whether the bot may write there",
+        "ko": "chat_id가 맞는지, 봇이 그 대화방에 쓸 수 있는지 확인해 주세요",
     }
     takes_pictures = True
     edits = True
@@ -119,7 +183,7 @@ class Telegram(HttpChannel):
     # What https://github.com/tdlib/td (MessageEntity.cpp) makes of plain words, though never in code.
     signs = "@#/$"
 
-    token = Token(
+    token = BotToken(
         help="Token of your bot, from @BotFather.",
         pattern=r"\d{5,20}:[\w-]{20,}$",
         like={

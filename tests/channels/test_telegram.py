@@ -216,6 +216,14 @@ def test_a_group_that_moves_on_and_on_is_given_up(internet: Internet) -> None:
         (refused("Forbidden: bot can't initiate conversation with a user", 403), True, "Start"),
         (refused("Forbidden: bot was kicked from the supergroup chat", 403), True, "administrator"),
         (refused("Bad Request: message thread not found"), True, "topic"),
+        (refused("Bad Request: not enough rights to send text messages to the chat"), True, "administrator"),
+        (refused("Bad Request: have no rights to send a message"), True, "administrator"),
+        (refused("Bad Request: CHAT_WRITE_FORBIDDEN"), True, "administrator"),
+        (refused("Bad Request: TOPIC_CLOSED"), True, "Reopen"),
+        (refused("Forbidden: bot can't send messages to bots", 403), True, "step 3"),
+        (refused("Forbidden: bots can't send messages to bots", 403), True, "step 3"),
+        (refused("Forbidden: the group chat was deleted", 403), True, "another one"),
+        (refused("Forbidden: something new", 403), True, "Check chat_id"),
         (refused("Bad Request: message text is empty"), False, "HTTP 400"),
     ],
 )
@@ -255,6 +263,7 @@ def test_a_token_without_its_colon_is_explained_where_it_is_typed(token: str) ->
         ("https://t.me/c/1234567890/55", "-1001234567890"),
         ("https://web.telegram.org/a/#-1001234567890", "-1001234567890"),
         ("https://web.telegram.org/k/#-1234567890", "-1001234567890"),
+        ("https://web.telegram.org/a/#1234567890", " 1234567890"),
         ("나", ""),
         ("https://t.me/mychannel", ""),
     ],
@@ -275,3 +284,29 @@ def test_a_chat_may_be_a_number_or_a_public_name(chat: Any) -> None:
     telegram.put("chat_id", chat)
 
     assert telegram.chat_id == str(chat)
+
+
+@pytest.mark.parametrize("chat", ["123456789", "https://web.telegram.org/a/#123456789"])
+def test_the_bot_s_own_number_is_no_chat(chat: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        bot().put("chat_id", chat)
+
+    assert "봇 자신의 번호" in caught.value.texts["ko"]
+
+
+@pytest.mark.parametrize("around", ["bot{}", "https://api.telegram.org/bot{}/getUpdates", "api.telegram.org/bot{}"])
+def test_a_token_is_taken_out_of_an_address(around: str) -> None:
+    telegram = Telegram()
+
+    telegram.put("token", around.format(TOKEN))
+
+    assert telegram.token == TOKEN
+
+
+def test_a_picture_that_may_not_be_sent_there_costs_no_words(internet: Internet) -> None:
+    forbidden = refused("Bad Request: not enough rights to send photos to the chat")
+    internet.answering = lambda request: forbidden if "Photo" in request.path else CONTRACT.answer(request)
+
+    bot().send(message(picture=Picture("image/png", base64.b64encode(b"\x89PNG").decode())))
+
+    assert "그림은 보내지 못했어요" in words(internet.requests[-1])
