@@ -16,6 +16,7 @@ Texts = Mapping[str, str]
 
 READ = 4000  # characters at either end of a message; libraries write their reasons there
 LONGEST_PART = 60  # of what is quoted from the message
+QUOTING = ("AssertionError", "KeyError")  # their words are mostly a text or a key that somebody looked for
 
 
 class Hint(NamedTuple):
@@ -54,7 +55,8 @@ def _found(error: ErrorInfo) -> Optional[Tuple[Hint, Dict[str, str]]]:
         kind, message = _last_error(message)
     text = message if len(message) <= 2 * READ else f"{message[:READ]}\n{message[-READ:]}"
     for row in TABLE:
-        fits = (not row.types or kind in row.types) and (not row.words or any(word in text for word in row.words))
+        of_type = kind in row.types if row.types else kind not in QUOTING
+        fits = of_type and (not row.words or any(word in text for word in row.words))
         match = re.search(row.pattern, text) if fits else None
         if match:
             return row, {name: _quoted(name, part or "") for name, part in match.groupdict().items()}
@@ -110,6 +112,8 @@ _CUDA = ("RuntimeError", "AcceleratorError", "OutOfMemoryError")
 _FULL_EN = "Try a smaller batch, gradient accumulation or mixed precision; or free what other notebooks hold."
 _FULL_KO = "배치 크기를 줄이거나, gradient accumulation이나 mixed precision을 쓰거나, 다른 노트북이 잡고 있는 메모리를 비워 보세요."
 
+_STATUS = r"(?:(?m:^)|HTTP Error |Error code: |error ')"  # where urllib, requests, httpx and openai say it
+
 TABLE: List[Hint] = [
     # Memory.
     Hint(
@@ -128,7 +132,8 @@ TABLE: List[Hint] = [
     Hint(
         "device memory",
         ("XlaRuntimeError", "JaxRuntimeError", "ResourceExhaustedError", "InternalError"),
-        ("ut of memory", "OOM when allocating", "ailed to allocate"),
+        ("ut of memory", "OUT_OF_MEMORY", "OOM when allocating", "ailed to allocate"),
+        pattern=r"ut of memory|OUT_OF_MEMORY|OOM when allocating|ailed to allocate (?:memory|request|\d)",
         en=f"The memory of the device that computes is full. {_FULL_EN}",
         ko=f"계산하는 장치의 메모리가 부족해요. {_FULL_KO}",
     ),
@@ -190,9 +195,18 @@ TABLE: List[Hint] = [
     ),
     # Disk and files.
     Hint(
+        "watched files",
+        ("OSError",),
+        ("inotify",),
+        pattern=r"inotify (?:watch|instance) limit reached",
+        en="Too many files are watched: raise fs.inotify.max_user_watches (sysctl), or watch fewer folders.",
+        ko="감시하는 파일이 너무 많아요. fs.inotify.max_user_watches를 늘리거나(sysctl) 감시할 폴더를 줄여 주세요.",
+    ),
+    Hint(
         "disk full",
         (),
         ("No space left on device", "[Errno 28]", "database or disk is full"),
+        pattern=r"No space left on device|\A\[Errno 28\]|database or disk is full",
         en="The disk is full. Delete old checkpoints and caches; df -h shows where.",
         ko="디스크가 가득 찼어요. 오래된 체크포인트나 캐시를 지워 주세요. df -h로 어디인지 볼 수 있어요.",
     ),
@@ -219,11 +233,19 @@ TABLE: List[Hint] = [
         ko="구글 드라이브가 연결되지 않았을 수 있어요. from google.colab import drive; drive.mount('/content/drive')를 실행해 보세요.",
     ),
     Hint(
+        "no program",
+        ("FileNotFoundError",),
+        ("No such file or directory", "[WinError 2]"),
+        pattern=r"No such file or directory: '[\w+-]{1,40}'\Z|\[WinError 2\]",
+        en="If it is a program, install it or add its folder to PATH; if it is a file, check the path.",
+        ko="프로그램이라면 설치하거나 PATH에 폴더를 넣어 주세요. 파일이라면 경로를 확인해 주세요.",
+    ),
+    Hint(
         "file not found",
         ("FileNotFoundError",),
-        ("No such file or directory", "[WinError 2]", "[WinError 3]"),
-        en="Check the path; it is relative to the folder that this runs in (%pwd).",
-        ko="경로를 확인해 주세요. 상대 경로는 지금 실행 중인 폴더(%pwd) 기준이에요.",
+        ("No such file or directory", "[WinError 3]"),
+        en="Check the path; it is relative to the folder that this runs in: os.getcwd().",
+        ko="경로를 확인해 주세요. 상대 경로는 지금 실행 중인 폴더(os.getcwd()) 기준이에요.",
     ),
     Hint(
         "permission",
@@ -304,6 +326,14 @@ TABLE: List[Hint] = [
         pattern=r"No module named '(?P<module>[\w.]{1,100})'",
         en="The Python that runs here has no module {module}: install its package, or add its folder to sys.path.",
         ko="지금 쓰는 파이썬에 {module} 모듈이 없어요. 패키지를 설치하거나 폴더를 sys.path에 넣어 주세요.",
+    ),
+    Hint(
+        "missing library",
+        ("ImportError",),
+        ("library but it was not found",),
+        pattern=r"requires the (?P<library>[\w .-]{1,40}) library but it was not found",
+        en="Install {library} in the Python that runs here, and restart the kernel.",
+        ko="지금 쓰는 파이썬에 {library} 라이브러리를 설치하고 커널을 다시 시작해 주세요.",
     ),
     Hint(
         "circular import",
@@ -400,7 +430,8 @@ TABLE: List[Hint] = [
         "devices",
         ("RuntimeError",),
         ("Expected all tensors to be on the same device", "should be the same"),
-        pattern=r"Expected all tensors to be on the same device|Input type \(torch\.cuda\.\w+\) and weight type \(torch\.\w+\) should be the same",
+        pattern=r"Expected all tensors to be on the same device"
+        r"|Input type \(torch\.(?:cuda\.\w+\) and weight type \(torch\.\w+|\w+\) and weight type \(torch\.cuda\.\w+)\) should be",
         en="Model and data are on different devices: move both with .to(device).",
         ko="모델과 데이터가 서로 다른 장치에 있어요. 둘 다 .to(device)로 옮겨 주세요.",
     ),
@@ -478,7 +509,9 @@ TABLE: List[Hint] = [
         (
             "operands could not be broadcast together",
             "mismatch in its core dimension",
-            "not aligned: ",
+            ") not aligned: ",
+            "concatenation axis must match exactly",
+            "all input arrays must have the same shape",
             "cannot reshape array of size",
             "is invalid for input of size",
             "is incompatible with the layer: expected",
@@ -489,6 +522,27 @@ TABLE: List[Hint] = [
         ),
         en="The shapes do not fit. Print the shape of each part in the line above.",
         ko="shape이 서로 맞지 않아요. 바로 앞에서 각각의 shape를 출력해 보세요.",
+    ),
+    Hint(
+        "unequal items",
+        ("RuntimeError",),
+        ("stack expects each tensor to be equal size",),
+        en="The items of a batch have different sizes: resize, crop or pad them, or give the DataLoader a collate_fn.",
+        ko="한 배치 안의 데이터 크기가 서로 달라요. 크기를 맞추거나 패딩하거나 DataLoader에 collate_fn을 주세요.",
+    ),
+    Hint(
+        "ragged",
+        ("ValueError",),
+        ("inhomogeneous shape",),
+        en="The rows of a list have different lengths: pad or cut them to one length, or use dtype=object.",
+        ko="리스트의 행 길이가 서로 달라요. 패딩하거나 잘라서 길이를 맞추거나 dtype=object를 쓰세요.",
+    ),
+    Hint(
+        "a table",
+        ("ValueError",),
+        ("Expected 2D array, got", "Found array with dim"),
+        en="It takes rows and columns: X.reshape(-1, 1) makes one column; X.reshape(len(X), -1) flattens pictures.",
+        ko="행과 열이 있는 2차원 배열이 필요해요. 한 열이면 X.reshape(-1, 1), 이미지면 X.reshape(len(X), -1)로 바꿔 주세요.",
     ),
     Hint(
         "columns",
@@ -536,8 +590,8 @@ TABLE: List[Hint] = [
     Hint(
         "types of numbers",
         ("RuntimeError",),
-        ("expected scalar type", "must have the same dtype, but got", "not implemented for '"),
-        pattern=r"""expected scalar type \w{1,20} but found \w{1,20}|must have the same dtype, but got|\"\w{1,60}\" not implemented for '(?:Int|Long|Half|BFloat16|Bool)'""",
+        ("expected scalar type", "must have the same dtype, but got", "not implemented for '", "should be the same"),
+        pattern=r"""Input type \(.{1,40}\) and (?:weight|bias) type \(.{1,40}\) should be the same|expected scalar type \w{1,20} but found \w{1,20}|must have the same dtype, but got|\"\w{1,60}\" not implemented for '(?:Int|Long|Half|BFloat16|Bool)'""",
         en="The types of the numbers do not fit: convert with .float() or .long().",
         ko="자료형이 맞지 않아요. .float()나 .long()으로 바꿔 주세요.",
     ),
@@ -585,8 +639,15 @@ TABLE: List[Hint] = [
         ("GatedRepoError", "OSError"),
         ("is restricted", "gated repo"),
         pattern=r"(?i:access to model .{1,120} is restricted|gated repo)",
-        en="Accept the model's terms on its page at Hugging Face, and log in: huggingface-cli login, or HF_TOKEN.",
-        ko="Hugging Face 모델 페이지에서 이용 조건에 동의하고, huggingface-cli login이나 HF_TOKEN으로 로그인해 주세요.",
+        en="Accept the model's terms on its page at Hugging Face, and log in: hf auth login, or HF_TOKEN.",
+        ko="Hugging Face 모델 페이지에서 이용 조건에 동의하고, hf auth login이나 HF_TOKEN으로 로그인해 주세요.",
+    ),
+    Hint(
+        "no token",
+        ("LocalTokenNotFoundError",),
+        (),
+        en="There is no Hugging Face token here: log in with hf auth login, or set HF_TOKEN.",
+        ko="Hugging Face 토큰이 없어요. hf auth login으로 로그인하거나 HF_TOKEN을 넣어 주세요.",
     ),
     Hint(
         "no such model",
@@ -614,14 +675,15 @@ TABLE: List[Hint] = [
         "quota",
         (),
         ("insufficient_quota", "exceeded your current quota"),
+        pattern=r"(?s)\A(?!.*retry in \d)",  # who says when to try again means a limit for each minute
         en="The service's credit is used up: look at its billing page. Waiting does not help.",
         ko="서비스 사용 한도를 다 썼어요. 결제 페이지를 확인해 주세요. 기다려도 풀리지 않아요.",
     ),
     Hint(
         "too many requests",
-        ("RateLimitError", "HTTPError", "HfHubHTTPError", "HTTPStatusError"),
+        ("RateLimitError", "HTTPError", "HfHubHTTPError", "HTTPStatusError", "ResourceExhausted", "ClientError"),
         ("429",),
-        pattern=r"\b429\b",
+        pattern=_STATUS + r"429\b",
         en="The service takes no more requests now. Wait, and send fewer; logging in often raises the limit.",
         ko="요청이 너무 많아 서비스가 받지 않아요. 잠시 기다렸다가 천천히 보내 주세요. 로그인하면 한도가 늘기도 해요.",
     ),
@@ -629,7 +691,7 @@ TABLE: List[Hint] = [
         "key refused",
         ("AuthenticationError", "HTTPError", "HfHubHTTPError", "HTTPStatusError"),
         ("401",),
-        pattern=r"\b401\b",
+        pattern=_STATUS + r"401\b",
         en="The service did not take the key or token: is it there, complete and still valid?",
         ko="서비스가 키나 토큰을 받아 주지 않았어요. 값이 있는지, 빠진 글자는 없는지, 만료되지 않았는지 확인해 주세요.",
     ),

@@ -230,13 +230,47 @@ RECORDED: List[Tuple[str, str, str, str]] = [
     ),
     ("not cp949", "UnicodeDecodeError", "'cp949' codec can't decode byte 0xec in position 0: illegal multibyte sequence", "Python 3.11, Windows in Korean"),
     ("permission", "PermissionError", "[Errno 13] Permission denied: '/data/model.pt'", "Python 3.11"),
+    ("watched files", "OSError", "inotify watch limit reached", "watchdog 4, observers/inotify_c.py"),
+    ("device memory", "InternalError", "failed to allocate 2.00G (2147483648 bytes) from device: CUDA_ERROR_OUT_OF_MEMORY: out of memory", "TensorFlow 2"),
+    (
+        "devices",
+        "RuntimeError",
+        "Input type (torch.FloatTensor) and weight type (torch.cuda.FloatTensor) should be the same or input should be a MKLDNN tensor and weight is a dense tensor",
+        "PyTorch 2",
+    ),
+    (
+        "types of numbers",
+        "RuntimeError",
+        "Input type (torch.cuda.FloatTensor) and weight type (torch.cuda.HalfTensor) should be the same",
+        "PyTorch 2",
+    ),
+    ("missing library", "ImportError", "\nAutoModel requires the PyTorch library but it was not found in your environment.", "transformers 5"),
+    (
+        "no token",
+        "LocalTokenNotFoundError",
+        "Token is required (`token=True`), but no token found. You need to provide a token or be logged in to Hugging Face with `hf auth login` or `huggingface_hub.login`.",
+        "huggingface_hub 1",
+    ),
+    ("too many requests", "HTTPError", "HTTP Error 429: Too Many Requests", "Python 3.11, urllib"),
+    (
+        "too many requests",
+        "HfHubHTTPError",
+        "Client error '429 Too Many Requests' for url 'https://example.invalid/v1' (Request ID: Root=1)",
+        "huggingface_hub 1",
+    ),
+    (
+        "too many requests",
+        "ResourceExhausted",
+        "429 You exceeded your current quota, please check your plan and billing details. Please retry in 20.5s.",
+        "google-api-core 2, Gemini",
+    ),
 ]  # fmt: skip
 
 # Brought about in tests/integrations, with the library itself.
 WITH_LIBRARIES = (
     *("layer size", "channels", "batch sizes", "tensor sizes", "shapes", "columns", "rows", "another model"),
     *("label range", "token range", "types of numbers", "second backward", "in place", "no grad", "nan in data"),
-    *("weights only", "memory of a tensor"),
+    *("weights only", "memory of a tensor", "unequal items", "ragged", "a table"),
 )
 
 
@@ -298,6 +332,7 @@ def a_page() -> None:
         ("open files", too_many_files),
         ("memory", lambda: bytearray(sys.maxsize - 1)),
         ("file not found", lambda: os.stat("no/such/file.csv")),
+        ("no program", lambda: subprocess.run(["knock-test-no-such-program"], check=False)),
         ("not utf-8", lambda: "한글".encode("cp949").decode("utf-8")),
         ("missing module", lambda: __import__("knock_test_no_such_module")),
         ("missing package", lambda: exec("raise ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')")),
@@ -369,6 +404,14 @@ def test_it_is_quiet_about_what_it_does_not_know() -> None:
         ("ConnectionError", "401 apples"),
         ("ValueError", "order 429 does not exist"),
         ("HTTPError", "500 Server Error"),
+        ("HTTPError", "500 Server Error: x for url: http://h/items/429"),
+        ("HTTPError", "HTTP Error 404: /user/401"),
+        ("HTTPError", "403 Client Error: Forbidden for url: https://api/x?id=401"),
+        ("KeyError", "'No space left on device'"),
+        ("AssertionError", "expected message 'CUDA out of memory' but got 'foo'"),
+        ("ValueError", "bad config: [Errno 28] is not a number I know"),
+        ("ValueError", "model is not aligned: run align() first"),
+        ("InternalError", "Failed to allocate a socket"),
         ("TypeError", "unsupported operand type(s) for +: 'int' and 'str'"),
         ("IndexError", "list index out of range"),
         ("ValueError", "banana contains nantes"),

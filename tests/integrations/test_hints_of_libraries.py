@@ -28,6 +28,9 @@ def of_numpy(np: Any) -> Dict[str, Tuple[str, Callable[[], Any]]]:
         "matmul": ("shapes", lambda: np.ones((2, 3)) @ np.ones((4, 5))),
         "dot": ("shapes", lambda: np.dot(np.ones((2, 3)), np.ones((4, 5)))),
         "reshape": ("shapes", lambda: np.ones(10).reshape(3, 4)),
+        "concatenate": ("shapes", lambda: np.concatenate([np.ones((1, 3)), np.ones((1, 4))])),
+        "stack": ("shapes", lambda: np.stack([np.ones(3), np.ones(4)])),
+        "ragged": ("ragged", lambda: np.array([[1, 2], [3]], dtype=float)),
         "memory": ("memory", lambda: np.ones((10**7, 10**7))),
     }
 
@@ -48,6 +51,8 @@ def of_sklearn(_: Any) -> Dict[str, Tuple[str, Callable[[], Any]]]:
         "samples": ("rows", lambda: fit([[1], [2]], [1])),
         "nan": ("nan in data", lambda: fit([[1.0], [float("nan")]], [1, 2])),
         "infinity": ("nan in data", lambda: fit([[1.0], [float("inf")]], [1, 2])),
+        "one dimension": ("a table", lambda: fit([1, 2], [1, 2])),
+        "three dimensions": ("a table", lambda: fit([[[1], [2]]], [1])),
         "features": ("columns", lambda: fit([[1, 2], [3, 4]], [1, 2]).predict([[1]])),
     }
 
@@ -89,6 +94,8 @@ def of_torch(torch: Any) -> Dict[str, Tuple[str, Callable[[], Any]]]:
         "broadcast": ("tensor sizes", lambda: ones(3) + ones(4)),
         "view": ("shapes", lambda: ones(10).view(3, 4)),
         "cat": ("shapes", lambda: torch.cat([ones(1, 2), ones(1, 3)], 0)),
+        "stack": ("unequal items", lambda: torch.stack([ones(3), ones(4)])),
+        "conv type": ("types of numbers", lambda: nn.Conv2d(1, 1, 3)(ones(1, 1, 8, 8, dtype=torch.float64))),
         "state": ("another model", lambda: nn.Linear(2, 2).load_state_dict(nn.Linear(3, 2).state_dict())),
         "target": ("label range", lambda: loss(ones(1, 2), torch.tensor([2]))),
         "embedding": ("token range", lambda: nn.Embedding(2, 2)(torch.tensor([2]))),
