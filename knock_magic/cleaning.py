@@ -51,6 +51,28 @@ def one_line(text: str, limit: int) -> str:
     return _cut(_readable(" ".join(head.split())), limit, str.__len__(text) > len(head))
 
 
+QUOTED = "Traceback (most recent call last)"
+
+
+def both_ends(text: str, limit: int) -> str:
+    """`text` as `clean` gives it; of one that quotes a traceback also its end is kept, where the cause stands."""
+    if str.__len__(text) <= limit or QUOTED not in text:
+        return clean(text, limit)
+    end = limit // 3
+    return f"{clean(text, limit - end - 3)}\n\n{clean(str.__getitem__(text, slice(-end, None)), end)}"
+
+
+def quoted_cause(text: str) -> str:
+    """What stands below the last traceback that `text` quotes: the real error; "" where it quotes none.
+
+    DataLoader's workers and scikit-learn's searches raise such texts.
+    """
+    lines = text.rpartition(QUOTED)[2].splitlines()[1:] if QUOTED in text else []
+    starts = [at for at, line in enumerate(lines) if line.strip() and not line[0].isspace()]
+    cause = "\n".join(lines[starts[0] :]).strip() if starts else ""
+    return re.sub(r"\A(?:\w+\.)+(?=\w+(?::|\Z))", "", cause)  # without the module of its type
+
+
 def beginning(text: str, characters: int) -> str:
     """The first `characters` of `text`, as a plain `str`: a subclass may have methods of its own."""
     return str.__getitem__(text, slice(characters))

@@ -18,7 +18,7 @@ from string import Template
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from knock_magic import language
-from knock_magic.cleaning import clean, one_line
+from knock_magic.cleaning import clean, one_line, quoted_cause
 from knock_magic.durations import say_duration
 from knock_magic.event import ErrorInfo, Event, Metric, Progress
 from knock_magic.hints import hint
@@ -261,10 +261,14 @@ def _error(error: ErrorInfo, event: str, lang: str, template: str) -> str:
     if error.type == "ExitCode":
         return ""
     said = f"{error.type}: {error.message}" if error.message else error.type
-    if template == "short":
-        return one_line(said, LONGEST_SHORT_ERROR)
     if template == "detailed":
         return f"{said}\n{error.traceback}" if error.traceback else said
+    cause = quoted_cause(error.message)
+    if template == "short":
+        return one_line(cause or said, LONGEST_SHORT_ERROR)
+    if cause:
+        first = (error.message.strip().splitlines() or [""])[0]
+        said = f"{error.type}: {clean(first, LONGEST_ERROR // 2)}\n…\n{cause}"
     return "\n".join([clean(said, LONGEST_ERROR), *_last_frames(error.traceback or "")])
 
 

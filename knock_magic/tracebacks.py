@@ -10,7 +10,7 @@ import sys
 from types import CodeType, TracebackType
 from typing import Any, Deque, Iterable, Iterator, List, Optional, Tuple
 
-from knock_magic.cleaning import beginning, clean, safe_str, type_name
+from knock_magic.cleaning import beginning, both_ends, clean, safe_str, type_name
 from knock_magic.event import ErrorInfo
 
 MESSAGE_LIMIT = 2000  # characters; what a person reads on a phone is far less
@@ -42,7 +42,7 @@ def describe(error: BaseException, *, with_source: bool = False, from_the_start:
     A group of errors (a `TaskGroup` raises one) says little, so the first error in it is told too.
     """
     inner = _first_in(error)
-    message = clean(_message(error), MESSAGE_LIMIT)
+    message = both_ends(_message(error), MESSAGE_LIMIT)
     if inner is not None:
         message = clean(f"{message}: {type_name(inner)}: {clean(_message(inner), MESSAGE_LIMIT)}", MESSAGE_LIMIT)
     tracebacks = [_traceback_of(each) for each in (error, inner) if each is not None]

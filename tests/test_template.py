@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 from knock_magic.event import ErrorInfo, Event, Progress
 from knock_magic.rules import OUTCOMES
 from knock_magic.template import BUILT_IN, LONGEST_TEXT, NAMES, faults, fill, outcome, render
+from knock_magic.tracebacks import describe
 from knock_magic.wording import BODIES, CAUSES, FAULTS, HEADLINES, ICONS, LINES, NOTES, OUTCOME_WORDS
 
 ALL_EVENTS = (*OUTCOMES, "message", "test", "warning")
@@ -411,3 +412,21 @@ def test_times_have_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
 
         assert said in text(template=own("$started"))
+
+
+QUOTING = (
+    "\nAll the 6 fits failed.\nIt is very likely that your model is misconfigured.\n\n6 fits failed with the following error:\n"
+    + 'Traceback (most recent call last):\n  File "validation.py", line 855, in _fit_and_score\n    estimator.fit(X, y)\n'
+    * 40
+    + "sklearn.utils._param_validation.InvalidParameterError: The 'C' parameter must be a float. Got -1 instead.\n"
+)  # scikit-learn 1.7, GridSearchCV
+
+
+def test_the_cause_that_an_error_quotes_is_kept() -> None:
+    error = describe(ValueError(QUOTING))
+    cause = "InvalidParameterError: The 'C' parameter must be a float. Got -1 instead."
+
+    assert len(error.message) <= 2000
+    assert text("failed", error=error).splitlines()[1:4] == ["ValueError: All the 6 fits failed.", "…", cause]
+    assert text("failed", "short", error=error).endswith(cause)
+    assert "sklearn.utils._param_validation." + cause in text("failed", "detailed", error=error)
