@@ -15,7 +15,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import current, pick
 from knock_magic.settings import label_of
 from knock_magic.tables import Card
-from knock_magic.template import outcome
+from knock_magic.template import called, outcome
 
 MOST_SHOWN = 5  # of what waits
 ANSWER_S = 0.6  # for each of three questions, so that all take less than two seconds
@@ -90,8 +90,20 @@ def auto_line(knocker: Knocker) -> str:
 
 
 def _rules_line(knocker: Knocker) -> str:
-    name = knocker.settings.template
-    return auto_line(knocker) + pick({"en": f"; template {name}", "ko": f", 템플릿 {name}"})
+    """From when, for what and how cells knock; of the outcomes and spans only what was chosen."""
+    chosen = knocker.settings
+    template = called(knocker.configuration.usable_template(chosen.template))
+    parts = [auto_line(knocker), pick({"en": f"template {template}", "ko": f"템플릿 {template}"})]
+    if chosen.on:
+        names = ", ".join(chosen.on)
+        parts.append(pick({"en": f"only {names}", "ko": f"{names}일 때만"}))
+    if chosen.every:
+        span = say_duration(chosen.every)
+        parts.append(pick({"en": f"progress every {span}", "ko": f"진행 상황 {span}마다"}))
+    if chosen.stall:
+        span = say_duration(chosen.stall)
+        parts.append(pick({"en": f"stalled after {span}", "ko": f"{span} 멈추면 알림"}))
+    return {"en": "; ", "ko": ", "}[current()].join(parts)
 
 
 def muted_line(knocker: Knocker) -> str:

@@ -48,6 +48,16 @@ def test_status_is_a_small_card(kernel_with_knock: Kernel, phone: Phone) -> None
     assert "<table" in page(result)
 
 
+def test_status_tells_the_rules_that_were_chosen(home: Home, phone: Phone, start_kernel: Start) -> None:
+    chosen = {"KNOCK_ON": "failed,died", "KNOCK_EVERY": "30m", "KNOCK_STALL": "15m", "KNOCK_TEMPLATE": "shrt"}
+    kernel = start_kernel(home.knocking_at(phone, **chosen))
+    assert "standard is used" in kernel.run("%load_ext knock").text
+
+    line = kernel.run("%knock").displays[0].splitlines()[1]
+
+    assert line.endswith("; template standard; only failed, died; progress every 30 min; stalled after 15 min")
+
+
 def test_status_tells_what_waits_and_why(home: Home, start_kernel: Start) -> None:
     phone = Phone(answering=False)
     kernel = start_kernel(home.knocking_at(phone)).load()
