@@ -526,8 +526,10 @@ def test_our_own_commands_are_no_work(kernel_with_knock: Kernel, phone: Phone) -
     kernel_with_knock.run("sum(range(9))")
     kernel_with_knock.run("%knock auto 60s")
 
+    phone.wait_for(name="sum(range(9))")  # unasked, so it waits for others to be told of with it
     told = phone.expect_only(kernel_with_knock.send)
-    assert told == [("finished", "indented"), ("finished", "sum(range(9))")]
+    assert sorted(told) == [("finished", "indented"), ("finished", "sum(range(9))")]
+    assert [knock["text"] for knock in phone.knocks if "channels" in knock["text"]] == []
 
 
 # What was typed wrong: one clear line, and the cell runs.
