@@ -66,8 +66,8 @@ PERMANENT: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
     (
         ("missing_scope",),
         True,
-        "the app lacks a permission. Add chat:write under OAuth & Permissions and install it again",
-        "앱 권한이 모자라요. OAuth & Permissions에서 chat:write를 추가하고 다시 설치해 주세요",
+        "the app lacks a permission. Add {} under OAuth & Permissions and install it again",
+        "앱 권한이 모자라요. OAuth & Permissions에서 {} 권한을 추가하고 다시 설치해 주세요",
     ),
     (
         (
@@ -90,6 +90,8 @@ PERMANENT: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
             "posting_to_general_channel_denied",
             "restricted_action",
             "restricted_action_read_only_channel",
+            "restricted_action_thread_only_channel",
+            "restricted_action_non_threadable_channel",
         ),
         True,
         "an admin of the workspace does not allow posting there. Ask them, or choose another channel",
@@ -296,8 +298,9 @@ class Slack(HttpChannel):
             )
         for words, revoked, en, ko in PERMANENT:
             if word in words:
-                needed = f" ({one_line(data['needed'], 80)})" if isinstance(data.get("needed"), str) else ""
-                return self.error(f"{en} ({word}){needed}.", f"{ko} ({word}){needed}.", permanent=True, revoked=revoked)
+                needed = one_line(data["needed"], 80) if isinstance(data.get("needed"), str) else "chat:write"
+                en, ko = en.format(needed), ko.format(needed)
+                return self.error(f"{en} ({word}).", f"{ko} ({word}).", permanent=True, revoked=revoked)
         if answer.status < 300 and not answer.is_page:
             said = self.said(answer)
             return self.error(

@@ -398,6 +398,7 @@ def test_a_webhook_s_refusal_is_permanent_and_says_what_to_do(
         ("missing_scope", True, "chat:write"),
         ("is_archived", True, "archived"),
         ("restricted_action", True, "admin"),
+        ("restricted_action_thread_only_channel", True, "admin"),
         ("not_allowed_token_type", True, "Bot User OAuth Token"),
         *((word, True, "admin") for word in ("access_denied", "no_permission", "ekm_access_denied", "accesslimited")),
         *((word, True, "admin") for word in ("two_factor_setup_required", "enterprise_is_restricted")),
@@ -426,7 +427,7 @@ def test_the_permission_that_is_missing_is_named(internet: Internet) -> None:
         200, {"ok": False, "error": "missing_scope", "needed": "chat:write.public"}
     )
 
-    assert "chat:write.public" in error_of(bot()).texts["ko"]
+    assert "OAuth & Permissions에서 chat:write.public 권한을 추가" in error_of(bot()).texts["ko"]
 
 
 # Its settings.
