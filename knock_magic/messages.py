@@ -119,6 +119,8 @@ def _answer(channel: Channel, result: Optional[Mapping[str, Any]], shown_s: floa
     elif result["ok"]:
         span = say_duration(result["heard_mono"] - began if "heard_mono" in result else shown_s)
         texts = {"en": f"{name}: arrived ({span}).", "ko": f"{name}: 도착했어요 ({span})."}
+        if channel.only_taken:
+            texts = {lang: f"{name}: {text}" for lang, text in channel.only_taken.items()}
     else:
         reason = channel.bare(result["reason"])
         is_certain = not result.get("maybe_sent")

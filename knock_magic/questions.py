@@ -182,7 +182,11 @@ def _try_out(knocker: Knocker, person: Person, filled: Draft) -> bool:
         span = say_duration(time.monotonic() - began)
         filled.keep()
         draft.switch(knocker, filled.name, True)
-        person.say(pick({"en": f"Arrived in {span}, and saved.", "ko": f"{span} 만에 도착했고, 저장했어요."}))
+        taken = knocker.channel(filled.name).only_taken
+        if taken:
+            person.say(f"{pick(taken)} {pick({'en': 'Saved.', 'ko': '저장했어요.'})}")
+        else:
+            person.say(pick({"en": f"Arrived in {span}, and saved.", "ko": f"{span} 만에 도착했고, 저장했어요."}))
         return True
     filled.withdraw()
     reason = result["reason"] if result is not None else pick({"en": "no answer yet.", "ko": "아직 응답이 없어요."})

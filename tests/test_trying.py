@@ -8,6 +8,7 @@ import pytest
 
 from knock_magic import messages
 from knock_magic.channels.slack import Slack
+from knock_magic.channels.teams import Teams
 from knock_magic.channels.webhook import Webhook
 from knock_magic.errors import DeliveryError
 from knock_magic.knocker import Knocker
@@ -65,6 +66,15 @@ def test_each_channel_is_told_how_long_it_took_itself(monkeypatch: pytest.Monkey
     said = answers_of(monkeypatch, {"ok": True, "heard_mono": 1003.0}, {"ok": True, "heard_mono": 1030.0})
 
     assert said == ["webhook: arrived (3 s).", "ntfy: arrived (30 s)."]
+
+
+def test_a_service_that_only_took_it_is_not_said_to_have_delivered_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KNOCK_LANG", "ko")
+    monkeypatch.setattr(Webhook, "only_taken", Teams.only_taken)
+
+    said = answers_of(monkeypatch, {"ok": True, "heard_mono": 1003.0})
+
+    assert said == ["webhook: 워크플로가 받았어요. 채널에 보이는지 확인해 주세요."]
 
 
 def test_an_empty_answer_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,8 @@ class Channel(Settings):
     edits = False
     # Whether its service knows a message by `message.event.id`, so that a second try never makes a second message.
     sends_once = False
+    # What a test says of a success that is no arrival yet; most services answer once the message is there.
+    only_taken: Texts = {}
     # Outcomes that it gets of each run that names it, whatever `--on`, `--min` and a mute say: what watches from
     # outside has to hear both of a run's beginning and of its end.
     wants: Sequence[str] = ()

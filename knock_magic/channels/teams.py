@@ -94,6 +94,10 @@ class Teams(HttpChannel):
         "en": "Make a new workflow, or let Anyone trigger this one, and set its whole address as webhook_url",
         "ko": "워크플로를 새로 만들거나 '누구나(Anyone)' 실행할 수 있게 바꾼 다음, 주소를 잘리지 않게 webhook_url에 넣어 주세요",
     }
+    only_taken = {
+        "en": "The workflow took it. See whether it shows up in the channel.",
+        "ko": "워크플로가 받았어요. 채널에 보이는지 확인해 주세요.",
+    }
     # A message has about 28 KB (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using);
     # in JSON, a quote or a new line counts double, and each part has some around it.
     limit = 8000

@@ -232,8 +232,9 @@ class OneChannel:
         stronger = self.draft.keep() + draft.switch(self._knocker, self.name, True)
         self.form.rest()
         self._draw()
-        there = say("look there", label=self._label)
-        self.answer.good(f"{say('arrived', span=span)} {there}", self._saved(stronger))
+        there = f"{say('arrived', span=span)} {say('look there', label=self._label)}"
+        taken = self._knocker.channel(self.name).only_taken
+        self.answer.good(pick(taken) if taken else there, self._saved(stronger))
         self.test_button.description = say("test again")
         self._changed()
 
