@@ -96,7 +96,8 @@ def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
 
 def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
     refused = knocker.channel(name).refused
-    wrong = [refused[variable] for variable in missing if variable in refused]
+    # What was refused may not be what is missed now: without its token, Slack asks for a webhook.
+    wrong = [refused[variable] for variable in missing if variable in refused] or [*refused.values()]
     if wrong:
         return f"{name}: {wrong[0]}"
     needed, where = ", ".join(missing), knocker.configuration.file_name

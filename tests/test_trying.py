@@ -77,6 +77,16 @@ def test_a_service_that_only_took_it_is_not_said_to_have_delivered_it(monkeypatc
     assert said == ["webhook: 워크플로가 받았어요. 채널에 보이는지 확인해 주세요."]
 
 
+def test_a_value_that_was_refused_is_not_called_missing() -> None:
+    knocker = Knocker(Sources({"KNOCK_SLACK_TOKEN": "Bearer xoxb-1", "KNOCK_SLACK_CHANNEL": "C1"}))
+
+    said = [text for text, _ in messages.test(knocker, ["slack"])]
+
+    assert len(said) == 1
+    assert said[0].startswith("slack: KNOCK_SLACK_TOKEN ")
+    assert "webhook" not in said[0].lower()
+
+
 def test_an_empty_answer_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     from knock_magic.channels.base import Answer
 

@@ -696,7 +696,20 @@ class Url(Secret):
         raise Explained(f"must be {self.info_text}, got {a_kind(value)}.", "http(s) 주소여야 해요.")
 
 
+def _refuse_wrapped(text: str) -> None:
+    """Refuse what was copied with quotes, or with a word before it, by saying just that."""
+    if not {text[0], text[-1]}.isdisjoint("\"'`“”‘’"):
+        raise Explained("has quotes around it. Leave them out.", "따옴표를 빼고 넣어 주세요.")
+    word = text.split(None, 1)[0]
+    if word.lower() in ("bearer", "curl"):
+        raise Explained(
+            f"begins with the word {word}. Leave it out.", f"'{word}' 같은 앞뒤 글자는 빼고 값만 넣어 주세요."
+        )
+
+
 def _refuse_no_address(text: str, example: str) -> None:
+    if text.strip():
+        _refuse_wrapped(text.strip())
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
@@ -705,8 +718,10 @@ def _refuse_no_address(text: str, example: str) -> None:
     if good and not any(letter.isspace() for letter in text):
         return
     scheme = text.split("://")[0][:12] if "://" in text else ""
-    seen_en = f", got one that starts with {scheme}://" if scheme not in ("", "http", "https") else ""
-    raise Explained(f"must be an address such as {example}{seen_en}.", f"{example} 같은 주소여야 해요.")
+    seen_en = seen_ko = ""
+    if scheme not in ("", "http", "https"):
+        seen_en, seen_ko = f", got one that starts with {scheme}://", f" 지금 것은 {scheme}://로 시작해요."
+    raise Explained(f"must be an address such as {example}{seen_en}.", f"{example} 같은 주소여야 해요.{seen_ko}")
 
 
 def service_at(host: str) -> str:
@@ -729,6 +744,8 @@ class Token(Secret):
         """Refuse what no header can carry, and what is another kind of key."""
         text = super().validate(obj, value)
         if text and not (re.fullmatch("[!-~]+", text) and self.pattern.match(text)):
+            if text.strip():
+                _refuse_wrapped(text.strip())
             raise Explained(f"must be {self.like['en']}.", f"형식은 {self.like['ko']}{_is(self.like['ko'])}.")
         return text
 

@@ -83,3 +83,25 @@ def test_a_right_address_is_taken_as_it_is(setting: str, address: str) -> None:
     channel.put(trait, address)
 
     assert getattr(channel, trait) == address
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "ko", "en"),
+    [
+        ("slack.webhook_url", '"https://hooks.slack.com/services/T/B/x"', "따옴표를 빼고", "quotes"),
+        ("slack.webhook_url", "curl -X POST https://hooks.slack.com/services/T/B/x", "'curl'", "the word curl"),
+        ("slack.webhook_url", "ttps://hooks.slack.com/services/T/B/x", "지금 것은 ttps://로 시작해요", "ttps://"),
+        ("slack.token", "'xoxb-1234'", "따옴표를 빼고", "quotes"),
+        ("slack.token", "Bearer xoxb-1234", "'Bearer'", "the word Bearer"),
+        ("ntfy.server", "“https://ntfy.sh”", "따옴표를 빼고", "quotes"),
+    ],
+)
+def test_what_stands_around_a_value_is_named(setting: str, value: str, ko: str, en: str) -> None:
+    name, _, trait = setting.partition(".")
+
+    with pytest.raises(SettingsError) as caught:
+        channels.find(name)().put(trait, value, "X")
+
+    assert ko in caught.value.texts["ko"]
+    assert en in caught.value.texts["en"]
+    assert value not in str(caught.value.texts)
