@@ -237,10 +237,11 @@ class Configuration:
 
     def _read_file(self) -> List[SettingsError]:
         data, problems = self._file.read()
-        self.sources = dataclasses.replace(self.sources, file=data)
-        self.templates, wrong = own_templates.read(data.get("templates", {}), self.file_name)
-        strays = [name for name in data.get("channels", {}) if not channels.is_one(name)]
-        return [*problems, *wrong, *(_no_channel(f"{self.file_name}: channels.{plain(name)}", name) for name in strays)]
+        name = self._file.read_from
+        self.sources = dataclasses.replace(self.sources, file=data, file_name=name)
+        self.templates, wrong = own_templates.read(data.get("templates", {}), name)
+        strays = [stray for stray in data.get("channels", {}) if not channels.is_one(stray)]
+        return [*problems, *wrong, *(_no_channel(f"{name}: channels.{plain(stray)}", stray) for stray in strays)]
 
     def _ask_at_the_start(self) -> List[SettingsError]:
         """Ask for the secrets of what is in use; who keeps `to` there may keep more of the general ones there."""

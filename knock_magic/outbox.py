@@ -842,7 +842,7 @@ _WITH_DELIVERIES = (
 )
 
 QUESTIONS = {
-    "waiting": "SELECT k.name, k.event, k.happened_at, d.channel, d.attempts, d.next_at, d.reason, d.owner "
+    "waiting": "SELECT k.name, k.event, k.happened_at, d.channel, d.attempts, d.next_at, d.reason, d.owner, d.grouping "
     "FROM deliveries d JOIN knocks k ON k.id = d.knock "
     f"WHERE d.{_WAITS} ORDER BY k.happened_at",
     "aside": "SELECT fingerprint, channel, since, reason FROM aside",

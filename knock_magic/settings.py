@@ -284,7 +284,10 @@ def expected_of(trait: TraitType) -> Dict[str, str]:
     found = next((texts for kind, texts in _FORMS if isinstance(trait, kind)), None)
     texts = found or {"en": trait.info(), "ko": trait.info()}
     if isinstance(trait, (Integer, Float)) and None not in (trait.min, trait.max):
-        return {"en": f"{texts['en']} from {trait.min} to {trait.max}", "ko": f"{trait.min}~{trait.max} {texts['ko']}"}
+        ko = f"{trait.min}부터 {trait.max}까지의 {texts['ko']}"
+        return {"en": f"{texts['en']} from {trait.min} to {trait.max}", "ko": ko}
+    if isinstance(trait, (Integer, Float)) and trait.min is not None:
+        return {"en": f"{texts['en']}, {trait.min} or more", "ko": f"{trait.min} 이상의 {texts['ko']}"}
     return texts
 
 

@@ -71,9 +71,11 @@ class SettingsFile:
         self.path = os.path.join(folder, FILE)
         self.shown = folders.shown(self.path)
         self._last_good = os.path.join(folder, LAST_GOOD)
+        self.read_from = self.shown  # what a complaint about its content names
 
     def read(self) -> Tuple[Data, List[SettingsError]]:
         """What it says, and what in it can't be used; where it can't be read, what it said when it last could be."""
+        self.read_from = self.shown
         try:
             raw = private_file.read(self.path)
             data = self._parsed(raw)
@@ -140,6 +142,7 @@ class SettingsFile:
             data, _ = self._shaped(self._parsed(private_file.read(self._last_good)))
         except (OSError, SettingsError):
             return {}, [problem]
+        self.read_from = folders.shown(self._last_good)
         return data, [
             SettingsError(
                 f"{problem.texts['en']} The last good settings are used.",

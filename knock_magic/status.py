@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from knock_magic import channels, death, folders, mute, outbox
 from knock_magic.channels.base import Channel
@@ -150,8 +150,23 @@ def _waiting_line(row: Dict[str, Any], now: float) -> str:
     why = row["reason"] or ""
     if death.is_gone(row["owner"]):
         why = pick({"en": "until a kernel with the same settings starts", "ko": "같은 설정의 커널이 시작되면 보내요"})
+    else:
+        why = " ".join(part for part in (why, _next_try(row, now)) if part)
     because = f" ({why})" if why else ""
     return pick({"en": f"waiting: {what}, for {since}{because}", "ko": f"대기: {what}, {since}째{because}"})
+
+
+def _next_try(row: Mapping[str, Any], now: float) -> str:
+    """When it goes out, where that is not at once."""
+    left = (row["next_at"] or now) - now
+    if left < 1:
+        return ""
+    en, ko = say_duration(left, "en"), say_duration(left, "ko")
+    if row["attempts"]:
+        return pick({"en": f"Next try in {en}.", "ko": f"{ko} 뒤에 다시 보내요."})
+    if row["grouping"]:
+        return pick({"en": f"what comes meanwhile goes along, in {en}", "ko": f"잠시 모아서 {ko} 뒤에 한 번에 보내요"})
+    return pick({"en": f"goes out in {en}", "ko": f"{ko} 뒤에 보내요"})
 
 
 def _ask(knocker: Knocker, question: str) -> List[Dict[str, Any]]:

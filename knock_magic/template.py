@@ -226,7 +226,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "icon": ICONS.get(event.event, ICONS["message"]),
         "name": event.text if event.event == "message" and event.text else event.name,
         "outcome": outcome(event.event, lang, event.note),
-        "duration": say_duration(event.duration_s, lang) if is_run and event.event != "started" else "",
+        "duration": _duration(event, lang) if is_run and event.event != "started" else "",
         "started": _clock_time(event.started_at) if is_run else "",
         "ended": _clock_time(event.ended_at) if is_run and event.ended_at else "",
         "host": event.host,
@@ -236,7 +236,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "notebook": event.notebook or "",
         "metrics": _metrics(event, lang, template),
         "tail": event.tail or "",
-        "error": _error(error, event.event, lang, template) if error else _warning(event, lang, template),
+        "error": _error(error, event, lang, template) if error else _warning(event, lang, template),
         "hint": _next_thing(error, lang),
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
@@ -251,8 +251,16 @@ def outcome(event: str, lang: str, note: Optional[str] = None) -> str:
     return NOTES[lang].get(note or "") or OUTCOME_WORDS[lang].get(event, "")
 
 
-def _error(error: ErrorInfo, event: str, lang: str, template: str) -> str:
-    if event == "died" and error.type in CAUSES[lang]:
+def _duration(event: Event, lang: str) -> str:
+    """How long it took; of what was lost, only when it was last seen is known."""
+    span = say_duration(event.duration_s, lang)
+    return LINES[lang]["at least"].format(span=span) if event.note == "lost" else span
+
+
+def _error(error: ErrorInfo, event: Event, lang: str, template: str) -> str:
+    if event.note == "lost":  # the outcome says it
+        return ""
+    if event.event == "died" and error.type in CAUSES[lang]:
         cause = CAUSES[lang][error.type]
         code = f" ({error.message})" if error.type == "ExitCode" and error.message else ""
         return f"{cause}{code}" if error.type == "unknown" else f"{error.type}: {cause}{code}"

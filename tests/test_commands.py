@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from knock_magic import knocker, language, login, messages, status
+from knock_magic import death, knocker, language, login, messages, status
 from knock_magic.errors import UsageError
 from knock_magic.knocker import Knocker
 from knock_magic.magics import KnockMagics
 from knock_magic.options import from_values
 from knock_magic.settings import Sources
+
+WAITING = {
+    **{"name": "hi", "event": "message", "channel": "slack", "owner": "", "happened_at": 0.0, "reason": "x"},
+    **{"attempts": 0, "next_at": None, "grouping": ""},
+}
 
 
 class Desk:
@@ -110,9 +116,27 @@ def test_an_empty_text_costs_one_line_and_no_knock(desk: Desk) -> None:
 
 
 def test_a_text_that_waits_is_told_without_a_gap(desk: Desk) -> None:
-    row = {"name": "hi", "event": "message", "channel": "slack", "owner": "", "happened_at": 0.0, "reason": "x"}
+    assert "hi → slack" in status._waiting_line(WAITING, 60.0)
 
-    assert "hi → slack" in status._waiting_line(row, 60.0)
+
+@pytest.mark.parametrize(
+    ("lang", "about", "said"),
+    [
+        ("en", {"attempts": 1, "reason": "it is busy."}, "(it is busy. Next try in 6 h.)"),
+        ("ko", {"attempts": 1, "reason": "바쁘대요."}, "(바쁘대요. 6시간 뒤에 다시 보내요.)"),
+        ("en", {"grouping": "failed"}, "(what comes meanwhile goes along, in 6 h)"),
+        ("ko", {"grouping": "failed"}, "(잠시 모아서 6시간 뒤에 한 번에 보내요)"),
+        ("ko", {}, "(6시간 뒤에 보내요)"),
+        ("ko", {"owner": ""}, "(같은 설정의 커널이 시작되면 보내요)"),
+    ],
+)
+def test_what_waits_is_told_with_the_time_of_its_next_try(
+    lang: str, about: Dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KNOCK_LANG", lang)
+    row = {**WAITING, "reason": None, "owner": death.identity(os.getpid()), "next_at": 60.0 + 6 * 3600, **about}
+
+    assert status._waiting_line(row, 60.0).endswith(said)
 
 
 def test_a_login_without_a_channel_is_one(desk: Desk) -> None:

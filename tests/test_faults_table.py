@@ -31,8 +31,49 @@ FAULTS: Dict[str, Shown] = {
         (
             "test_death_forms.py::test_what_was_lost_with_its_machine_is_told_at_the_next_start",
             "test_store.py::test_a_run_that_ended_after_the_disk_was_full_is_not_told_as_lost",
+            "channels/test_healthchecks.py::test_each_outcome_has_its_signal_and_names_its_run",
         ),
-        but="a switch outside, which notices that nothing comes any more, needs a channel that does not exist yet",
+        but="that the watch outside notices the silence is its own business; what it is told is shown",
+    ),
+    "the group of the kernel's processes is killed or interrupted": Shown(
+        (
+            "test_death_forms.py::test_a_killed_group_is_told_of",
+            "test_death_forms.py::test_an_interrupted_group_is_an_interrupted_cell",
+            "test_death.py::test_its_courier_is_deaf_to_what_is_meant_for_groups",
+        )
+    ),
+    "a restart while a cell runs": Shown(
+        (
+            "test_death.py::test_a_restart_while_busy_is_an_interrupt",
+            "test_death_forms.py::test_a_restart_of_a_cell_deaf_to_interrupts_was_wanted",
+            "test_death_forms.py::test_a_restart_at_once_cannot_be_told_from_a_kill",
+            "test_death_forms.py::test_no_restart_and_no_shutdown_is_taken_for_a_death",
+        )
+    ),
+    "the Jupyter server is killed": Shown(
+        (
+            "test_death_forms.py::test_a_killed_server_takes_an_open_cell_along",
+            "test_death_forms.py::test_a_killed_server_with_an_idle_kernel_is_no_news",
+        )
+    ),
+    "a kernel that only stops answering": Shown(("test_death_forms.py::test_a_stopped_kernel_is_not_dead",)),
+    "a Python without pidfd": Shown(
+        ("test_death_forms.py::test_a_death_is_told_though_sixteen_workers_hold_every_descriptor",),
+        but="pidfd_open is taken away; no older system is started",
+    ),
+    "files that shadow modules, odd environments, installs elsewhere": Shown(
+        (
+            "test_launch.py::test_files_named_like_the_standard_library_do_not_matter",
+            "test_launch.py::test_an_odd_environment_does_not_matter",
+            "test_launch.py::test_an_install_for_one_user_is_found",
+            "test_launch.py::test_a_folder_added_to_the_path_is_found",
+        )
+    ),
+    "an orphan": Shown(
+        (
+            "test_courier_fire.py::test_it_leaves_when_nothing_is_left_to_do",
+            "test_death.py::test_nothing_of_ours_outlives_the_work",
+        )
     ),
     "the courier is killed at any point": Shown(
         (
@@ -137,6 +178,50 @@ FAULTS: Dict[str, Shown] = {
         (
             "test_courier_fire.py::test_a_stopped_courier_holds_up_no_cell",
             "test_courier_fire.py::test_a_full_pipe_costs_no_end",
+        )
+    ),
+    "a secret on its way out": Shown(
+        (
+            "test_secrets.py::test_no_canary_is_heard",
+            "test_secrets.py::test_no_canary_is_heard_where_no_process_can_be_started",
+            "test_secrets.py::test_no_canary_is_heard_in_a_saved_notebook",
+            "test_secrets.py::test_our_processes_get_no_settings_of_channels",
+            "test_death.py::test_no_secret_rests_anywhere",
+            "channels/test_contract.py::test_what_a_server_says_back_is_shown_without_secrets",
+        )
+    ),
+    "files that others can read, and traps in their place": Shown(
+        (
+            "test_folders.py::test_all_is_private_from_its_first_moment",
+            "test_folders.py::test_all_that_a_kernel_leaves_is_its_owners_alone",
+            "test_folders.py::test_an_outbox_that_is_a_trap_is_refused",
+            "test_folders.py::test_a_key_that_is_a_trap_is_refused",
+            "test_folders.py::test_what_belongs_to_another_user_is_refused",
+        )
+    ),
+    "a redirect, or an address within the machine": Shown(
+        (
+            "channels/test_contract.py::test_a_failure_is_told_for_what_it_is",
+            "channels/test_contract.py::test_nothing_is_sent_to_where_a_cloud_keeps_its_keys",
+        )
+    ),
+    "encryption is offered no more": Shown(
+        (
+            "channels/test_email.py::test_a_server_without_starttls_gets_nothing",
+            "channels/test_email.py::test_a_password_is_not_sent_unencrypted_to_this_machine_either",
+            "channels/test_contract.py::test_a_mail_server_whose_certificate_nobody_signed_gets_nothing",
+        )
+    ),
+    "a proxy, and certificates of the user's own": Shown(
+        (
+            "channels/test_base.py::test_the_user_s_proxy_is_used_and_looks_the_name_up",
+            "channels/test_base.py::test_the_user_s_certificates_are_trusted",
+        )
+    ),
+    "an outbox of a later version": Shown(
+        (
+            "test_store.py::test_a_later_version_of_the_file_is_used_as_it_is",
+            "test_store.py::test_what_waits_in_a_later_version_can_be_taken_into_this_one",
         )
     ),
     "wild text": Shown(

@@ -323,6 +323,34 @@ def test_a_broken_file_is_named_and_the_last_good_settings_are_used(desk: Desk) 
     assert "The last good settings are used." in desk.text
 
 
+def test_what_is_wrong_in_the_last_good_settings_is_not_blamed_on_the_file(desk: Desk) -> None:
+    desk.file(colour="red")
+    desk.open()
+    desk.said.clear()
+    desk.write('{"auto": "3m",\n"to": [}')
+
+    desk.open()
+
+    assert "settings.json.last-good: colour" in desk.text
+    assert "settings.json: colour" not in desk.text
+
+
+@pytest.mark.parametrize(
+    ("lang", "setting", "said"),
+    [
+        ("en", {"KNOCK_KAKAO_DAILY": "0"}, "a whole number, 1 or more"),
+        ("ko", {"KNOCK_KAKAO_DAILY": "0"}, "1 이상의 정수"),
+        ("ko", {"KNOCK_EMAIL_PORT": "0"}, "1부터 65535까지의 정수"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_the_bounds(lang: str, setting: Dict[str, str], said: str, desk: Desk) -> None:
+    desk.environ.update(KNOCK_TO="kakao,email", KNOCK_LANG=lang, **setting)
+
+    desk.open().in_use()
+
+    assert said in desk.text
+
+
 KEYS = ["channels", "templates", "to", "auto", "lang", "template", "webhook", "url", "secret", "failed"]
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
