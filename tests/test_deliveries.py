@@ -241,6 +241,7 @@ def test_one_address_gets_one_at_a_time(road: Build, serve: Serve) -> None:
 
 
 @pytest.mark.once
+@pytest.mark.timeout(60 + DUE / 5)
 def test_many_that_are_due_are_drained_without_a_stampede(road: Build, serve: Serve) -> None:
     """All is due at the same moment: a server that was down has come back. Each arrives once, one after the other."""
     open_again = threading.Event()
