@@ -5,19 +5,19 @@ from __future__ import annotations
 import getpass
 import sys
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Dict, Tuple
 
 from traitlets import TraitType
 
-from knock_magic import autoload, channels, draft, login, preview, status
+from knock_magic import autoload, channels, draft, language, login, preview, rules, status
 from knock_magic.channels.kakao import Kakao
 from knock_magic.draft import Draft
-from knock_magic.durations import say_duration
+from knock_magic.durations import parse_duration, say_duration
 from knock_magic.errors import KnockError, SettingsError, UsageError
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.messages import TEST_SECONDS
-from knock_magic.settings import Secret, label_of
+from knock_magic.settings import Secret, from_text, label_of
 
 MOST_TRIES = 5
 YES = ("y", "yes", "네", "예", "ㅇ", "응")
@@ -54,7 +54,7 @@ def _nobody() -> UsageError:
 
 
 def run(knocker: Knocker, person: Person, channel: str = "", startup_folder: str = "", kakao: Any = None) -> None:
-    """Ask for a channel and its settings, test it, then ask for template and threshold.
+    """Ask for a channel and its settings, test it, then ask for what the panel's other steps have.
 
     Args:
         knocker: whose settings these are.
@@ -70,8 +70,11 @@ def run(knocker: Knocker, person: Person, channel: str = "", startup_folder: str
         name = channel or _choose(knocker, person)
         if name and _set_up(knocker, person, name, kakao) and not channel:
             _template(knocker, person)
-            _auto(knocker, person)
-        _done(knocker, person, startup_folder)
+            _duration(knocker, person, "auto")
+            _more(knocker, person)
+        _done(knocker, person)
+        if not channel:
+            _autoload(person, startup_folder)
     except KeyboardInterrupt:
         texts = {"en": "\nStopped; what was saved stays.", "ko": "\n그만뒀어요. 저장한 것은 그대로예요."}
         person.say(pick(texts))
@@ -85,7 +88,7 @@ def run(knocker: Knocker, person: Person, channel: str = "", startup_folder: str
 
 def _choose(knocker: Knocker, person: Person) -> str:
     """The channel that the person wants; empty for none."""
-    names = channels.names()
+    names = sorted(channels.names(), key=_order)
     person.say(pick({"en": "Where shall it knock?", "ko": "어디로 알려 드릴까요?"}))
     states = status.states(knocker)
     for number, name in enumerate(names, 1):
@@ -103,6 +106,15 @@ def _choose(knocker: Knocker, person: Person) -> str:
         except KnockError as problem:
             person.say(str(problem))
     return ""
+
+
+def _order(name: str) -> Tuple[bool, bool, str]:
+    """In Korean the Korean services first; what needs no setting is last."""
+    try:
+        found = channels.find(name)
+    except KnockError:
+        return True, True, name
+    return found.in_kernel, language.current() == "ko" and not found.is_korean, name
 
 
 def _label(name: str) -> str:
@@ -203,33 +215,77 @@ def _try_out(knocker: Knocker, person: Person, filled: Draft) -> bool:
 def _template(knocker: Knocker, person: Person) -> None:
     person.say("\n" + "\n".join(preview.lines(knocker, knocker.settings.template)))
     names = ", ".join(knocker.configuration.template_names())
-    typed = person.ask(f"{pick({'en': 'Template', 'ko': '템플릿'})} ({names}) [{knocker.settings.template}]:")
-    _keep(knocker, person, "template", typed, lambda: knocker.use_template(typed))
+    prompt = f"{pick({'en': 'Template', 'ko': '템플릿'})} ({names}) [{knocker.settings.template}]:"
+    _ask(knocker, person, prompt, "template", knocker.use_template)
 
 
-def _auto(knocker: Knocker, person: Person) -> None:
-    now = "off" if knocker.settings.auto is None else f"{knocker.settings.auto:g}s"
-    prompt = {"en": "Cells knock by themselves from", "ko": "이만큼 걸린 셀부터 자동으로 알리기"}
-    typed = person.ask(f"{pick(prompt)} (60s, 15m, off) [{now}]:")
-
-    def go() -> None:
-        knocker.settings.put("auto", typed, "auto")
-        knocker.announce()
-
-    _keep(knocker, person, "auto", typed, go)
+DURATIONS: Dict[str, language.Texts] = {
+    "auto": {"en": "Cells knock by themselves from", "ko": "이만큼 걸린 셀부터 자동으로 알리기"},
+    "every": {"en": "Send progress every", "ko": "진행 상황을 알릴 간격"},
+    "stall": {"en": "Tell when nothing has happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
+}
 
 
-def _keep(knocker: Knocker, person: Person, name: str, typed: str, go: Callable[[], None]) -> None:
-    if not typed:
+def _duration(knocker: Knocker, person: Person, name: str) -> None:
+    seconds = getattr(knocker.settings, name)
+    now = "off" if seconds is None else f"{seconds:g}s"
+    prompt = f"{pick(DURATIONS[name])} (60s, 15m, off) [{now}]:"
+    _ask(knocker, person, prompt, name, lambda typed: _put(knocker, name, typed))
+
+
+def _put(knocker: Knocker, name: str, typed: str) -> None:
+    knocker.settings.put(name, typed, name)
+    knocker.announce()
+
+
+def _more(knocker: Knocker, person: Person) -> None:
+    """What few people change: it is asked for only where one wants that."""
+    prompt = {
+        "en": "Outcomes, progress, stalls, language, mute too?",
+        "ko": "결과, 진행 상황, 멈춤, 언어, 알림 끄기도 정할까요?",
+    }
+    if person.ask(f"{pick(prompt)} [y/N]").lower() not in YES:
         return
-    try:
-        go()
-        knocker.configuration.save(name, typed)
-    except (KnockError, SettingsError) as problem:
-        person.say(f"  {problem}")
+    on = ", ".join(knocker.settings.on or rules.DEFAULT_ON)
+    prompt = {"en": "Outcomes that knock", "ko": "알림을 보낼 결과"}
+    _ask(
+        knocker,
+        person,
+        f"{pick(prompt)} ({', '.join(rules.OUTCOMES)}) [{on}]:",
+        "on",
+        lambda text: _put(knocker, "on", text),
+    )
+    _duration(knocker, person, "every")
+    _duration(knocker, person, "stall")
+    prompt = {"en": "Mute for (1h, 2d, 0 to unmute):", "ko": "알림을 끌 시간(1h, 2d, 다시 켜려면 0):"}
+    _ask(knocker, person, pick(prompt), "", lambda text: knocker.mute(parse_duration(text)))
+    prompt = {"en": "Language", "ko": "언어"}
+    _ask(
+        knocker, person, f"{pick(prompt)} (en, ko) [{language.current()}]:", "lang", lambda text: _speak(knocker, text)
+    )
 
 
-def _done(knocker: Knocker, person: Person, startup_folder: str) -> None:
+def _speak(knocker: Knocker, lang: str) -> None:
+    _put(knocker, "lang", lang)
+    language.use(knocker.settings.lang)
+
+
+def _ask(knocker: Knocker, person: Person, prompt: str, name: str, go: Callable[[str], None]) -> None:
+    """Go by what is typed, and save it as the setting `name`, if any; what can't be is told, and asked for again."""
+    for _ in range(MOST_TRIES):
+        typed = person.ask(prompt)
+        if not typed:
+            return
+        try:
+            go(typed)
+            if name:
+                knocker.configuration.save(name, from_text(knocker.settings.fields()[name], typed))
+            return
+        except (KnockError, SettingsError) as problem:
+            person.say(f"  {problem}")
+
+
+def _done(knocker: Knocker, person: Person) -> None:
     used = ", ".join(draft.in_use(knocker))
     texts = {
         "en": f"\nKnocks on: {used or 'the line under the cell'} · {status.auto_line(knocker)}\n"
@@ -238,5 +294,16 @@ def _done(knocker: Knocker, person: Person, startup_folder: str) -> None:
         f"설정: {knocker.configuration.file_name}\n다음 노트북에서는: %load_ext knock",
     }
     person.say(pick(texts))
-    if startup_folder and not autoload.is_on(startup_folder):
-        person.say(pick({"en": "Without that line: %knock autoload on", "ko": "그 줄 없이 쓰려면: %knock autoload on"}))
+
+
+def _autoload(person: Person, startup_folder: str) -> None:
+    if not startup_folder or autoload.is_on(startup_folder):
+        return
+    prompt = {"en": "Load it by itself in every later notebook?", "ko": "다음 노트북부터 자동으로 불러올까요?"}
+    if person.ask(f"{pick(prompt)} [y/N]").lower() not in YES:
+        return
+    try:
+        autoload.turn_on(startup_folder)
+        person.say(autoload.line(startup_folder))
+    except KnockError as problem:
+        person.say(f"  {problem}")

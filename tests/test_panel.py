@@ -122,7 +122,13 @@ def test_search_finds_a_channel_by_either_of_its_names(open_panel: Open) -> None
 
     assert shown("카카오톡") == ["kakao"]
     assert shown("SLA") == ["slack"]
-    assert shown("no such") == []
+    assert shown("no such") == ["apprise", "webhook"]
+    assert "k-gone" not in panel.channels._nothing._dom_classes
+    for word in ("슬랙", "카톡", "팀즈", "SMS", "문자", "푸시", "휴대폰", "phone"):
+        assert shown(word), word
+        assert "k-gone" in panel.channels._nothing._dom_classes, word
+    assert {"slack", "kakao", "teams"} == {*shown("슬랙"), *shown("카톡"), *shown("팀즈")}
+    assert {"gmail", "naver", "daum", "email"} <= {*shown("메일")} & {*shown("mail")}
     assert shown("") == channels.names()
 
 
@@ -254,6 +260,33 @@ def test_settings_can_be_taken_out_again(open_panel: Open, phone: Phone, tmp_pat
     assert settings(tmp_path) == {"channels": {}, "to": []}
     assert panel._knocker.in_use() == ("notebook",)
     assert one.form.fields["url"].placeholder == ""
+
+
+def test_what_was_typed_is_there_when_the_channel_is_opened_again(
+    open_panel: Open, phone: Phone, tmp_path: Path
+) -> None:
+    panel = open_panel("slack")
+    type_into(panel, "webhook_url", "https://hooks.slack.com/services/T0/B0/x")
+    type_into(panel, "channel", "#train")
+    panel.channels.close()
+
+    panel.channels.open("slack")
+
+    one = panel.channels.open_channel
+    assert one
+    assert one.form.fields["webhook_url"].placeholder == "taken ••••"
+    assert one.form.fields["channel"].value == "#train"
+    assert settings(tmp_path) == {}
+
+
+def test_kakaos_steps_lead_to_the_login_below_them(open_panel: Open) -> None:
+    panel = open_panel("kakao")
+    assert panel.channels.open_channel
+
+    steps = panel.channels.open_channel.widget.children[2].value
+
+    assert "<li>Press Begin the login below.</li>" in steps
+    assert "%knock login" not in steps
 
 
 def test_the_embedded_default_has_a_form_and_nothing_to_test(open_panel: Open, tmp_path: Path) -> None:

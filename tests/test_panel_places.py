@@ -13,6 +13,7 @@ from conftest import Home, end_of
 from test_settings_secrets import URL, NotebookAccessError, Place, colab, kaggle  # noqa: F401
 
 from knock_magic import folders, language
+from knock_magic.draft import Draft
 from knock_magic.knocker import Knocker
 from knock_magic.panel.channels_step import OneChannel
 from knock_magic.panel.place_box import PlaceBox
@@ -101,7 +102,7 @@ def test_a_mounted_drive_keeps_the_settings_for_the_next_runtime(
 
 
 def test_secrets_read_in_the_panel_show_in_the_form(colab: Place, knocker: Knocker) -> None:  # noqa: F811
-    one = OneChannel(knocker, "webhook", lambda: None, lambda: None)
+    one = OneChannel(knocker, Draft(knocker, "webhook"), lambda: None, lambda: None)
     colab.secrets = {"KNOCK_WEBHOOK_URL": URL}
     one.place.chips["secrets"].click()
 
@@ -112,7 +113,7 @@ def test_secrets_read_in_the_panel_show_in_the_form(colab: Place, knocker: Knock
 
 
 def test_what_was_typed_before_stays_as_it_is(colab: Place, knocker: Knocker) -> None:  # noqa: F811
-    one = OneChannel(knocker, "webhook", lambda: None, lambda: None)
+    one = OneChannel(knocker, Draft(knocker, "webhook"), lambda: None, lambda: None)
     one.form.fields["url"].set_state({"value": "no address"})
     one.form.fields["secret"].set_state({"value": "signing key"})
     one.place.chips["secrets"].click()

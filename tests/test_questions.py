@@ -10,7 +10,7 @@ import pytest
 from conftest import Home, Kernel, end_of
 from phone import Phone
 
-from knock_magic import language, questions
+from knock_magic import autoload, language, mute, questions
 from knock_magic.knocker import Knocker
 from knock_magic.settings import Sources
 
@@ -62,21 +62,35 @@ def test_from_nothing_to_a_knock(knocker: Knocker, phone: Phone, tmp_path: Path)
             "Number or name": ["webhok", "webhook"],
             "(url)": ["not an address", f"curl '{phone.url}'"],
             "Template": ["short"],
-            "from": ["soon"],
+            "from": ["soon", "10m"],
+            "mute too?": ["y"],
+            "Outcomes that": ["finished, oops", "failed, died"],
+            "Send progress": ["5m"],
+            "Mute for": ["1h"],
+            "every later notebook": ["y"],
         }
     )
 
-    questions.run(knocker, person)
+    startup = tmp_path / "startup"
+    startup.mkdir()
+
+    questions.run(knocker, person, startup_folder=str(startup))
 
     assert phone.wait()["event"] == "test"
     assert settings(tmp_path) == {
         "channels": {"webhook": {"url": phone.url}},
         "to": ["webhook"],
         "template": "short",
+        "auto": "10m",
+        "on": ["failed", "died"],
+        "every": "5m",
     }
     assert "Did you mean webhook?" in person.text
     assert "must be an address such as" in person.text
     assert "a duration" in person.text
+    assert knocker.settings.auto == 600.0
+    assert mute.until(knocker.mute_path) > 0
+    assert [path.name for path in startup.iterdir()] == [autoload.NAME]
     assert [prompt for prompt in person.hidden if "(url)" in prompt]
 
 
@@ -97,6 +111,7 @@ def test_every_question_has_its_korean(knocker: Knocker) -> None:
     questions.run(knocker, person)
 
     assert "어디로 알려 드릴까요?" in person.text
+    assert "  1  daum " in person.text  # the Korean services first
     assert "아직 빠진 값이 있어요: webhook_url" in person.text
 
 

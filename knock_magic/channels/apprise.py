@@ -64,6 +64,7 @@ class Apprise(Channel):
 
     key = "apprise"
     label = {"en": "Apprise", "ko": "Apprise"}
+    also_called = "어프라이즈 SMS 문자 푸시 휴대폰 핸드폰 phone Pushover Signal WhatsApp"
     steps = {
         "en": "For the services that have no channel of their own here: SMS (Twilio and others), Pushover, Gotify, "
         "DingTalk, WeCom, Feishu, Zulip, Webex, Rocket.Chat and a hundred more.\n"

@@ -73,6 +73,8 @@ class Channel(Settings):
     # How a knock looks there, for a preview: "bubble" (KakaoTalk's), "talk", "chat" (of a team),
     # "mail", "push" (a lock screen) or "line" (under the cell).
     looks_like = "chat"
+    # Further words that people look for it by, in any language; its key and its labels are looked for anyway.
+    also_called = ""
     # A service that people in Korea look for first.
     is_korean = False
     # Whether its secrets come from ``knock login``.

@@ -11,6 +11,7 @@ class Daum(Mailbox):
     key = "daum"
     is_korean = True
     label = {"en": "Daum mail", "ko": "다음 메일"}
+    also_called = "한메일 hanmail email"
     steps = {
         "en": "1. In Daum Mail, open Settings > IMAP/POP3 and choose 'use' for IMAP/SMTP.\n"
         "2. In your Kakao account, switch two-step verification on and make an app password; copy it into password.\n"

@@ -73,6 +73,7 @@ class Desktop(Channel):
     key = "desktop"
     looks_like = "push"
     label = {"en": "Desktop", "ko": "데스크톱"}
+    also_called = "바탕화면 PC"
     steps = {
         "en": "For a kernel on the machine in front of you; there is nothing to set.\n"
         "1. On Linux, install notify-send where it is missing: sudo apt install libnotify-bin\n"

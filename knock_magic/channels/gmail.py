@@ -28,6 +28,7 @@ class Gmail(Mailbox):
 
     key = "gmail"
     label = {"en": "Gmail", "ko": "Gmail"}
+    also_called = "지메일 메일 email"
     steps = {
         "en": "1. Switch on 2-Step Verification at https://myaccount.google.com/security.\n"
         "2. Make an app password at https://myaccount.google.com/apppasswords and copy its 16 letters into password.\n"

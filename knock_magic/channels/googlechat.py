@@ -23,6 +23,7 @@ class GoogleChat(HttpChannel):
 
     key = "googlechat"
     label = {"en": "Google Chat", "ko": "Google Chat"}
+    also_called = "구글 챗 채팅"
     steps = {
         "en": "Google Workspace accounts only; a personal account has no webhooks.\n"
         "1. In a browser, open the space at https://chat.google.com, click its name > Apps & integrations > "

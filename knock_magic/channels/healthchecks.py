@@ -61,6 +61,7 @@ class Healthchecks(HttpChannel):
 
     key = "healthchecks"
     label = {"en": "Healthchecks", "ko": "Healthchecks"}
+    also_called = "헬스체크"
     steps = {
         "en": "It raises the alarm when a run began and its end was never told: when a Colab machine vanished, say.\n"
         "1. Create a check at https://healthchecks.io or on a server of your own.\n"

@@ -75,6 +75,7 @@ class Kakao(HttpChannel):
     looks_like = "bubble"
     is_korean = True
     label = {"en": "KakaoTalk", "ko": "카카오톡"}
+    also_called = "카톡 휴대폰 핸드폰 phone"
     steps = {
         "en": "Good to know: KakaoTalk puts a note to yourself into your own chat, maybe without sound or banner. "
         "Pair it with a channel that rings (Telegram, ntfy, Slack, mail) for what must not wait.\n"

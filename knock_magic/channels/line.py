@@ -79,6 +79,7 @@ class Line(HttpChannel):
     key = "line"
     looks_like = "talk"
     label = {"en": "LINE", "ko": "LINE"}
+    also_called = "라인 휴대폰 핸드폰 phone"
     steps = {
         "en": "Good to know: LINE Notify ended in March 2025; its tokens do not work here. An official account of your "
         "own is free, with a number of messages a month that depends on the country.\n"

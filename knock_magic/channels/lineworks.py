@@ -57,6 +57,7 @@ class Lineworks(HttpChannel):
     key = "lineworks"
     is_korean = True
     label = {"en": "LINE WORKS", "ko": "네이버웍스"}
+    also_called = "라인웍스 NAVER WORKS"
     steps = {
         "en": "The quick way, a webhook (where your company's App Directory has the free app Incoming Webhook):\n"
         "1. Add the app Incoming Webhook and invite its bot to the room.\n"

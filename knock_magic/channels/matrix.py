@@ -76,6 +76,7 @@ class Matrix(HttpChannel):
     key = "matrix"
     looks_like = "talk"
     label = {"en": "Matrix", "ko": "Matrix"}
+    also_called = "매트릭스"
     steps = {
         "en": "Good to know: it sends in the clear, also into an encrypted room; better make a room without encryption.\n"
         "1. Set the address of your homeserver, such as https://matrix.org, as homeserver.\n"

@@ -95,6 +95,7 @@ class Mattermost(HttpChannel):
 
     key = "mattermost"
     label = {"en": "Mattermost", "ko": "Mattermost"}
+    also_called = "매터모스트"
     steps = {
         "en": "The quick way, a webhook (https://docs.mattermost.com/developers/integrate/webhooks/incoming):\n"
         "1. In Mattermost, open Integrations > Incoming Webhooks > Add, choose a channel, and set the address as "

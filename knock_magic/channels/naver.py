@@ -11,6 +11,7 @@ class Naver(Mailbox):
     key = "naver"
     is_korean = True
     label = {"en": "Naver mail", "ko": "네이버 메일"}
+    also_called = "email"
     steps = {
         "en": "1. In Naver Mail, open Settings > POP3/IMAP and choose 'use'.\n"
         "2. In your Naver account, under Security, switch two-step verification on and, in its settings, make an "

@@ -45,6 +45,7 @@ class Ntfy(HttpChannel):
     key = "ntfy"
     looks_like = "push"
     label = {"en": "ntfy", "ko": "ntfy"}
+    also_called = "푸시 푸쉬 휴대폰 핸드폰 폰 스마트폰 phone mobile"
     steps = {
         "en": "1. Install the ntfy app on your phone (https://docs.ntfy.sh/subscribe/phone/).\n"
         "2. Subscribe to a topic whose name nobody can guess, such as knock-8f3kq2x7: whoever knows it can read along.\n"

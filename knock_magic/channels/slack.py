@@ -135,6 +135,7 @@ class Slack(HttpChannel):
 
     key = "slack"
     label = {"en": "Slack", "ko": "Slack"}
+    also_called = "슬랙"
     steps = {
         "en": "The quick way, a webhook:\n"
         "1. Open https://api.slack.com/apps, choose Create New App, From scratch, and your workspace.\n"

@@ -80,6 +80,7 @@ class Teams(HttpChannel):
 
     key = "teams"
     label = {"en": "Microsoft Teams", "ko": "Microsoft Teams"}
+    also_called = "팀즈 마이크로소프트"
     steps = {
         "en": "1. In Teams, open the channel's or chat's ... > Workflows, and choose 'Send webhook alerts to a channel' "
         "(https://support.microsoft.com/office/8ae491c7-0394-4861-ba59-055e33f75498).\n"

@@ -157,6 +157,7 @@ class Telegram(HttpChannel):
     key = "telegram"
     looks_like = "talk"
     label = {"en": "Telegram", "ko": "텔레그램"}
+    also_called = "휴대폰 핸드폰 phone"
     steps = {
         "en": "1. Open https://t.me/BotFather, send /newbot, and set the token that you get as token.\n"
         "2. Open your new bot and press Start: a bot can't write first.\n"

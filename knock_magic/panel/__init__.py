@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict
 
 import ipywidgets
 
+from knock_magic.draft import Draft
 from knock_magic.knocker import Knocker
 from knock_magic.panel.channels_step import ChannelsStep
 from knock_magic.panel.done_step import DoneStep, startup_folder
@@ -38,11 +39,12 @@ class Panel:
         self._folder = startup_folder(shell)
         self.widget = styled(ipywidgets.VBox(), "knock-panel")
         self.step = "channels"
+        self._drafts: Dict[str, Draft] = {}
         self._write(channel)
 
     def _write(self, channel: str = "") -> None:
         """Make all of it, in the reader's language."""
-        self.channels = ChannelsStep(self._knocker, self._changed, channel)
+        self.channels = ChannelsStep(self._knocker, self._changed, channel, self._drafts)
         self.message = MessageStep(self._knocker, self._changed, self._translated)
         self.when = WhenStep(self._knocker, self._changed)
         self.done = DoneStep(self._knocker, self._folder, self._changed)

@@ -20,22 +20,26 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.messages import TEST_SECONDS
 from knock_magic.panel.form import Form
-from knock_magic.panel.kakao_box import FILLED, KakaoBox
+from knock_magic.panel.kakao_box import FILLED, KakaoBox, with_login_below
 from knock_magic.panel.likeness import LOOKS
 from knock_magic.panel.parts import Answer, button, column, page, replace, show, styled, tick, wrapped
 from knock_magic.panel.place_box import PlaceBox
 from knock_magic.panel.style import escaped, numbered
 from knock_magic.panel.words import say
 
+REACH_OTHERS = {"webhook", "apprise"}  # what is shown where nothing else is found
 Go = Callable[[], None]
 
 
 class ChannelsStep:
     """The list, and the channel that is open."""
 
-    def __init__(self, knocker: Knocker, changed: Go, first: str = "") -> None:
+    def __init__(
+        self, knocker: Knocker, changed: Go, first: str = "", drafts: Optional[Dict[str, Draft]] = None
+    ) -> None:
         self._knocker = knocker
         self._changed = changed
+        self._drafts = {} if drafts is None else drafts  # what was typed outlives the page it was typed in
         self._list = column()
         self._one = column()
         self.open_channel: Optional[OneChannel] = None
@@ -75,7 +79,8 @@ class ChannelsStep:
             self._groups.append((head, column(*(self.rows[name] for name in names), classes=["k-rows"]), names))
         title = page(f"<h2>{escaped(say('channels title'))}</h2><p class='k-lead'>{escaped(say('channels lead'))}</p>")
         shown = [each for head, rows, _ in self._groups for each in (head, rows)]
-        replace(self._list, [title, self._search, self._nothing, *shown])
+        # In a box that scrolls: a page that shrinks when a low row is opened would leave the reader below it.
+        replace(self._list, [title, self._search, self._nothing, column(*shown, classes=["k-scroll"])])
         self._filter()
 
     def _row(self, name: str, state: status.State) -> Any:
@@ -95,18 +100,21 @@ class ChannelsStep:
         """Show the rows that have what is searched for in their name, in either language, or in what they are for."""
         words = self._search.value.casefold().split()
         found = {name for name in self.rows if all(word in _searched(name) for word in words)}
+        show(self._nothing, not found)
+        found = found or REACH_OTHERS.intersection(self.rows)
         for name, row in self.rows.items():
             show(row, name in found)
         for head, rows, names in self._groups:
             show(head, bool(found.intersection(names)))
             show(rows, bool(found.intersection(names)))
-        show(self._nothing, not found)
 
     # One channel.
 
     def open(self, name: str) -> None:
         """Show the channel `name`."""
-        self.open_channel = OneChannel(self._knocker, name, self.close, self._changed)
+        drafted = self._drafts.setdefault(name, Draft(self._knocker, name))
+        drafted.faults.clear()  # what was wrong is in no field any more
+        self.open_channel = OneChannel(self._knocker, drafted, self.close, self._changed)
         replace(self._one, [self.open_channel.widget])
         show(self._list, False)
         show(self._one, True)
@@ -115,11 +123,11 @@ class ChannelsStep:
 class OneChannel:
     """One channel: how to obtain what it needs, its form, and its test."""
 
-    def __init__(self, knocker: Knocker, name: str, back: Go, changed: Go) -> None:
+    def __init__(self, knocker: Knocker, drafted: Draft, back: Go, changed: Go) -> None:
         self._knocker = knocker
         self._changed = changed
-        self.name = name
-        self.draft = Draft(knocker, name)
+        self.name = name = drafted.name
+        self.draft = drafted
         self._label = _label(name)
         self._is_testing = False
         self._is_drawing = False
@@ -138,7 +146,8 @@ class OneChannel:
 
     def _body(self) -> List[Any]:
         channel = self.draft.channel
-        steps = f"<h3>{escaped(say('steps'))}</h3>{numbered(pick(channel.steps), list(channel.fields()))}"
+        told = with_login_below(pick(channel.steps)) if self.login else pick(channel.steps)
+        steps = f"<h3>{escaped(say('steps'))}</h3>{numbered(told, list(channel.fields()))}"
         body = [page(f'<div class="k-steps">{steps}</div>')]
         if channel.in_kernel:  # it speaks under the cell, so there is nothing to try from here
             self.test_button.description = say("save")
@@ -314,7 +323,7 @@ def _searched(name: str) -> str:
         found = channels.find(name)
     except KnockError:
         return name.casefold()
-    return " ".join([name, *found.label.values(), found.looks_like]).casefold()
+    return " ".join([name, *found.label.values(), found.looks_like, found.also_called]).casefold()
 
 
 def _grouped(knocker: Knocker, names: List[str]) -> Dict[str, List[str]]:

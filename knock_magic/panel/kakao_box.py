@@ -19,6 +19,15 @@ from knock_magic.panel.words import say
 FILLED = ("refresh_token",)  # what the login sets, so that nobody has to
 
 
+def with_login_below(steps: str) -> str:
+    """Kakao's `steps` with the login that stands below them in place of the command."""
+    lines = steps.splitlines()
+    return "\n".join(
+        f"{line.partition('. ')[0]}. {say('kakao step')}" if f"%knock login {Kakao.key}" in line else line
+        for line in lines
+    )
+
+
 class KakaoBox:
     """The login of the channel `draft` is of.
 

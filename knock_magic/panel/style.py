@@ -93,6 +93,8 @@ font-weight:600;white-space:nowrap;align-self:flex-start}}
 .knock-panel .k-small.k-small{{margin-top:10px!important}}
 
 .knock-panel .k-group{{padding:14px 2px 6px!important}}
+.knock-panel .k-scroll.k-scroll{{max-height:580px;overflow-x:hidden!important;overflow-y:auto!important}}
+.knock-panel .k-scroll>*{{flex:none}}
 .knock-panel .k-rows{{border:1px solid var(--k-line);border-radius:12px;overflow:hidden!important}}
 .knock-panel .k-row{{position:relative;min-height:52px;display:block!important;border-top:1px solid var(--k-line)}}
 .knock-panel .k-rows .k-row:first-child{{border-top:0}}
@@ -160,7 +162,9 @@ font-size:14px!important;line-height:1.5!important;font-weight:500;color:var(--k
 .output_scroll:has(.knock-panel){{height:auto!important;max-height:none!important;overflow:visible!important;box-shadow:none!important}}
 @container (max-width:520px){{.knock-panel .k-head,.knock-panel .k-page{{padding-left:16px!important;padding-right:16px!important}}
 .knock-panel .k-nav{{padding:0 4px!important}} .knock-panel .k-nav button::before{{display:none}}
-.knock-panel .k-row .k-state{{font-size:0}} .knock-panel .k-row .k-state::before{{margin:0}}
+.knock-panel .k-row .k-face{{display:grid;grid-template-columns:32px minmax(0,1fr) auto;gap:0 12px}}
+.knock-panel .k-row .k-mark,.knock-panel .k-row .k-more{{grid-row:1/3}} .knock-panel .k-row .k-state{{grid-column:2;grid-row:2;white-space:normal}}
+.knock-panel .k-row .k-more{{grid-column:3}}
 .knock-panel .k-title{{flex-wrap:wrap}} .knock-panel dl{{grid-template-columns:1fr;gap:1px}} .knock-panel dd{{margin-bottom:8px}}}}
 </style>"""
 

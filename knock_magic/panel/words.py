@@ -22,8 +22,8 @@ WORDS: Dict[str, Dict[str, str]] = {
     "search": {"en": "Search for a channel", "ko": "채널 찾기"},
     "search example": {"en": "Slack, mail, phone …", "ko": "카카오톡, 메일, Slack …"},
     "nothing found": {
-        "en": "No channel of that name. Webhook and Apprise reach many others.",
-        "ko": "그런 이름의 채널은 없어요. 웹훅이나 Apprise로 다른 곳에도 보낼 수 있어요.",
+        "en": "No channel of that name. These two reach many others.",
+        "ko": "그런 이름의 채널은 없어요. 이 둘로 다른 곳에도 보낼 수 있어요.",
     },
     "in use": {"en": "In use", "ko": "사용 중"},
     "korean": {"en": "Korean services", "ko": "한국 서비스"},
@@ -94,6 +94,10 @@ WORDS: Dict[str, Dict[str, str]] = {
     "nothing to set": {"en": "There is nothing to set up here.", "ko": "설정할 것이 없어요."},
     # Kakao's login.
     "kakao title": {"en": "Log in to Kakao", "ko": "카카오 로그인"},
+    "kakao step": {
+        "en": "Press Begin the login below.",
+        "ko": "아래 [로그인 시작]을 눌러 주세요.",
+    },
     "kakao start": {"en": "Begin the login", "ko": "로그인 시작"},
     "kakao again": {"en": "Log in again", "ko": "다시 로그인"},
     "kakao in": {"en": "You are logged in.", "ko": "로그인되어 있어요."},

@@ -12,6 +12,7 @@ import pytest
 from conftest import end_of, poll
 
 from knock_magic import language
+from knock_magic.draft import Draft
 from knock_magic.knocker import Knocker
 from knock_magic.panel.channels_step import OneChannel
 from knock_magic.settings import Sources
@@ -30,7 +31,7 @@ def service(internet: Internet) -> Service:
 def one(service: Service) -> Iterator[OneChannel]:
     knocker = Knocker(Sources({"KNOCK_HOME": os.environ["KNOCK_HOME"], "KNOCK_LANG": "en"}), say=lambda _: None)
     language.use("en")
-    yield OneChannel(knocker, "kakao", lambda: None, lambda: None)
+    yield OneChannel(knocker, Draft(knocker, "kakao"), lambda: None, lambda: None)
     language.use(None)
     ipywidgets.Widget.close_all()
     end_of(knocker)
