@@ -118,16 +118,19 @@ class Lineworks(HttpChannel):
 
     def missing(self) -> List[str]:
         """What is needed: the webhook, or all that a bot and its service account need."""
-        if self.webhook_url or not self.bot_id:
-            return [] if self.webhook_url else [self.env_name("webhook_url")]
-        names = ["client_id", "client_secret", "service_account", "private_key"]
+        if self.webhook_url:
+            return []
+        return self._bot_lacks() if self.bot_id else [self.env_name("webhook_url")]
+
+    def _bot_lacks(self) -> List[str]:
+        names = ["bot_id", "client_id", "client_secret", "service_account", "private_key"]
         names += [] if self.channel_id else ["user_id"]
         return [self.env_name(name) for name in names if not getattr(self, name)]
 
     def send(self, message: Message) -> None:
-        """Deliver `message`; as a bot where one is set."""
+        """Deliver `message`: as a bot where all that one needs is set, else through the webhook."""
         text = self.escape(self.fit(message))
-        if self.bot_id:
+        if not self._bot_lacks():
             kind, to = ("channels", self.channel_id) if self.channel_id else ("users", self.user_id)
             url = f"{API}{quote(self.bot_id, safe='')}/{kind}/{quote(to, safe='')}/messages"
             headers = {"Authorization": f"Bearer {self._access_token()}"}

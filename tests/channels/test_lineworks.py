@@ -131,6 +131,17 @@ def test_a_bot_writes_to_a_member_with_a_token_of_its_own(internet: Internet) ->
     assert sent.json == {"content": {"type": "text", "text": TEXT}}
 
 
+@pytest.mark.parametrize("lacking", ["private_key", "client_id", "user_id", "bot_id"])
+def test_a_bot_that_is_not_whole_leaves_it_to_the_webhook(internet: Internet, lacking: str) -> None:
+    internet.answering = answer
+    sender = Lineworks(webhook_url=HOOK, **{name: value for name, value in BOT.items() if name != lacking})
+    assert sender.missing() == []
+
+    sender.send(message())
+
+    assert [request.host for request in internet.requests] == ["webhook.worksmobile.com"]
+
+
 def test_a_room_takes_the_place_of_a_member(internet: Internet) -> None:
     internet.answering = answer
 
