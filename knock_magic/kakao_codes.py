@@ -123,9 +123,10 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         ("KOE006", "KOE303"),
         Trouble(
             "revoked",
-            "the redirect URI is not registered. Register it under App > Platform key > REST API key, "
-            "exactly as in redirect_uri",
-            "등록하지 않은 리다이렉트 URI예요. [앱] > [플랫폼 키] > [REST API 키]에 redirect_uri와 똑같이 등록해 주세요",
+            "the redirect URI {redirect_uri} is not registered. Register it under App > Platform key > REST API key, "
+            "letter by letter, or set redirect_uri to the one that is there",
+            "리다이렉트 URI {redirect_uri} 은 등록되어 있지 않아요. [앱] > [플랫폼 키] > [REST API 키]에 똑같이 등록하거나, "
+            "이미 등록한 주소로 redirect_uri를 바꿔 주세요",
         ),
     ),
     (

@@ -33,7 +33,7 @@ FRIENDS = "friends"  # the scope of whom notes may go to
 LASTS_S = 300.0  # from `begin` to `finish`
 NEEDED = ("rest_api_key", "redirect_uri")
 ASKED_FOR = ("rest_api_key", "client_secret", "redirect_uri")
-_CODE = re.compile(r"KOE\d{3}")
+_CODE = re.compile(r"(?<![a-z\d_-])koe\s?(\d{3})(?!\d)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,7 @@ class KakaoLogin:
         self._state = ""  # empty: nothing has begun
         self._until = 0.0
         self._app = Kakao()
+        self._command = f"{knocker.prefix} login kakao"
         knocker.configuration.refresh([Kakao.key])  # from all sources, for the person waits for it
 
     @property
@@ -151,7 +152,7 @@ class KakaoLogin:
         answer = self._answer(pasted)
         self._state = ""  # once, whatever comes of it
         if "error" in answer:
-            raise _declined(answer["error"])
+            raise _declined(answer["error"], self._command)
         return self._keep(self._app.log_in(answer["code"]))
 
     def answers(self, pasted: str) -> bool:
@@ -169,6 +170,11 @@ class KakaoLogin:
             DeliveryError: Kakao did not tell.
         """
         return self._app.list_friends()
+
+    @property
+    def chosen(self) -> List[str]:
+        """The uuids of those who get each note so far."""
+        return list(self._settings().friends)
 
     def choose(self, uuids: Sequence[str]) -> None:
         """Have these friends get each note too, from here on.
@@ -192,9 +198,10 @@ class KakaoLogin:
         """The answer in an address, or the error for what was pasted in its place."""
         text = pasted.strip().strip("<>\"'")
         answer = {name: values[-1] for name, values in parse_qs(text.partition("?")[2].partition("#")[0]).items()}
-        known = [code for code in _CODE.findall(text) if code in TROUBLES]
-        if known and "code" not in answer:  # what the browser shows in place of an answer
-            raise self._app.trouble(known[0])
+        shown = _CODE.search(text)
+        if shown and "code" not in answer:  # what the browser shows in place of an answer
+            code = f"KOE{shown[1]}"
+            raise self._app.trouble(code) if code in TROUBLES else _unknown(code)
         if {"state", "code"} <= set(answer) or {"state", "error"} <= set(answer):
             return answer
         raise _no_answer(text, answer)
@@ -203,13 +210,13 @@ class KakaoLogin:
         """The answer to this login that `pasted` is."""
         if not self._state:
             raise UsageError(
-                "this login is over, for each address works once. Begin again: %knock login kakao.",
-                "이 로그인은 이미 끝났어요. 주소는 한 번만 쓸 수 있으니 %knock login kakao로 다시 시작해 주세요.",
+                f"this login is over, for each address works once. Begin again: {self._command}.",
+                f"이 로그인은 이미 끝났어요. 주소는 한 번만 쓸 수 있으니 {self._command}로 다시 시작해 주세요.",
             )
         if not self.is_open:
             raise UsageError(
-                "five minutes are over, so this login is no longer taken. Begin again: %knock login kakao.",
-                "5분이 지나서 이 로그인은 쓸 수 없어요. %knock login kakao로 다시 시작해 주세요.",
+                f"five minutes are over, so this login is no longer taken. Begin again: {self._command}.",
+                f"5분이 지나서 이 로그인은 쓸 수 없어요. {self._command}로 다시 시작해 주세요.",
             )
         answer = self._read(pasted)
         if not hmac.compare_digest(answer["state"].encode("utf-8", "replace"), self._state.encode("ascii")):
@@ -235,16 +242,23 @@ def _is_token(written: str) -> bool:
     return written.lower().endswith("refresh_token")
 
 
-def _declined(error: str) -> UsageError:
+def _unknown(code: str) -> UsageError:
+    return UsageError(
+        f"{code} is new to this version. Look for it at developers.kakao.com under Documents > Kakao Login > Troubleshooting.",
+        f"{code}: 처음 보는 코드예요. developers.kakao.com > 문서 > 카카오 로그인 > 문제 해결에서 찾아 주세요.",
+    )
+
+
+def _declined(error: str, command: str) -> UsageError:
     if error == "access_denied":
         return UsageError(
-            "you did not agree, so nothing was set up. To try again: %knock login kakao.",
-            "동의하지 않아서 로그인하지 않았어요. 다시 하려면 %knock login kakao를 실행해 주세요.",
+            f"you did not agree, so nothing was set up. To try again: {command}.",
+            f"동의하지 않아서 로그인하지 않았어요. 다시 하려면 {command}를 실행해 주세요.",
         )
     shown = error if re.fullmatch("[a-z_]{1,40}", error) else "?"
     return UsageError(
-        f"Kakao did not log you in ({shown}). Begin again: %knock login kakao.",
-        f"카카오 로그인이 되지 않았어요({shown}). %knock login kakao로 다시 시작해 주세요.",
+        f"Kakao did not log you in ({shown}). Begin again: {command}.",
+        f"카카오 로그인이 되지 않았어요({shown}). {command}로 다시 시작해 주세요.",
     )
 
 

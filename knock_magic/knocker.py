@@ -103,6 +103,11 @@ class Knocker:
         output.keeps = self.settings.tail
         self.cells: Optional[CellWatcher] = None  # who watches the cells here, if any
 
+    @property
+    def prefix(self) -> str:
+        """What commands begin with here: a cell takes ``%knock test``, a shell ``knock test``."""
+        return "%knock" if self.cells else "knock"
+
     # Channels.
 
     def in_use(self) -> Tuple[str, ...]:

@@ -1,6 +1,6 @@
 """``%knock login kakao`` and ``knock login kakao``: the steps, what is missing, the address, and what came back.
 
-What is typed or pasted is asked for as a password is: in a notebook it goes over the kernel's own channel for that,
+What is secret is asked for as a password is: in a notebook it goes over the kernel's own channel for that,
 and never into the document. The address to open holds the app's REST API key, so a notebook shows it only while
 the login lasts.
 """
@@ -14,7 +14,7 @@ import os
 import sys
 import uuid
 import webbrowser
-from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from knock_magic import folders, kakao_codes, messages, private_file
 from knock_magic.channels.kakao import Kakao
@@ -24,7 +24,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.patience import Patience
 from knock_magic.redirect import Redirect, is_here
-from knock_magic.settings import label_of
+from knock_magic.settings import Secret, label_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,8 +45,8 @@ class Terminal:
         """Print `text`, before whatever is asked next."""
         print(text, flush=True)
 
-    def ask(self, prompt: str) -> str:
-        """What the person types or pastes, which nobody sees.
+    def ask(self, prompt: str, hidden: bool = True) -> str:
+        """What the person types or pastes, which nobody sees if it is `hidden`.
 
         Raises:
             UsageError: there is nobody to ask.
@@ -54,9 +54,13 @@ class Terminal:
         try:
             if not sys.stdin.isatty():  # getpass would complain that it can't hide what comes through a pipe
                 return _line(prompt)
-            return getpass.getpass(f"{prompt} ")
+            return (getpass.getpass if hidden else input)(f"{prompt} ")
         except EOFError:
             raise _nobody() from None
+
+    def name(self, chosen: Mapping[int, str]) -> str:
+        """Those who were chosen from a list: by their names, or where these had better not stay, by their numbers."""
+        return ", ".join(chosen.values())
 
     @contextlib.contextmanager
     def _listing(self, lines: Sequence[str]) -> Iterator[None]:
@@ -88,12 +92,16 @@ class Notebook(Terminal):
         super().__init__(opens_browser=False)
         self._display: Any = shell.display_pub
 
-    def ask(self, prompt: str) -> str:
-        """What the person types or pastes in a field for passwords."""
+    def ask(self, prompt: str, hidden: bool = True) -> str:
+        """What the person types or pastes, in a field for passwords if it is `hidden`; else it stays in the document."""
         try:
-            return getpass.getpass(f"{prompt} ")
+            return (getpass.getpass if hidden else input)(f"{prompt} ")
         except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError, where nobody sits in front of it
             raise _nobody() from None
+
+    def name(self, chosen: Mapping[int, str]) -> str:
+        """The numbers of those who were chosen: the list has gone from the document."""
+        return pick({"en": "{}", "ko": "{}번"}).format(", ".join(map(str, chosen)))
 
     def showing(self, address: str) -> ContextManager[None]:
         """Show `address` as long as this lasts, and take it out of the document then."""
@@ -149,12 +157,13 @@ def _try_out(knocker: Knocker, person: Terminal) -> None:
         person.say(line)
     in_use = knocker.settings.to
     if in_use and Kakao.key not in in_use:
-        both = " ".join([*in_use, Kakao.key])
+        both = [*in_use, Kakao.key]
+        how = f"%knock use {' '.join(both)} --save" if knocker.cells else f"KNOCK_TO={','.join(both)}"
         person.say(
             pick(
                 {
-                    "en": f"kakao is not among the channels in use yet: %knock use {both} --save",
-                    "ko": f"kakao는 아직 사용 중인 채널이 아니에요: %knock use {both} --save",
+                    "en": f"kakao is not among the channels in use yet. To have it there: {how}",
+                    "ko": f"kakao는 아직 사용 중인 채널이 아니에요. 함께 쓰려면: {how}",
                 }
             )
         )
@@ -186,7 +195,8 @@ class _Kakao:
             self._person.say(pick(Kakao.steps) + "\n")
         typed: Dict[str, str] = {}
         for _ in range(MOST_TRIES):
-            typed.update({name: self._ask_for(name) for name in names})
+            for name in names:
+                self._ask_for(name, typed)
             try:
                 self._person.say(str(self._once(typed)))
                 self.is_kept = True
@@ -207,17 +217,42 @@ class _Kakao:
         is_new = "rest_api_key" in missing and not self._app.client_secret
         return [name for name in ASKED_FOR if name in missing or (name == "client_secret" and is_new)]
 
-    def _ask_for(self, name: str) -> str:
+    def _ask_for(self, name: str, typed: Dict[str, str]) -> None:
+        """Put into `typed` what the person wants as the setting `name`."""
         trait = self._app.fields()[name]
+        is_secret = isinstance(trait, Secret)
+        prompt = self._prompt_for(name, label_of(trait).rstrip("."))
         for _ in range(MOST_TRIES):
-            typed = self._person.ask(f"{label_of(trait).rstrip('.')} ({name}):").strip()
+            value = self._person.ask(prompt, hidden=is_secret).strip()
+            if not value and name == "redirect_uri":
+                return  # it is registered now
             try:
-                self._app.put(name, typed, name)
-                if typed or name == "client_secret":
-                    return typed
+                self._app.put(name, value, name)
+                if value or name == "client_secret":
+                    typed[name] = value
+                    return
+                self._person.say(pick({"en": "Nothing was typed.", "ko": "입력한 값이 없어요."}))
             except SettingsError as problem:
                 self._person.say(str(problem))
         raise UsageError(f"the login needs {name}.", f"로그인하려면 {name} 값이 필요해요.")
+
+    def _prompt_for(self, name: str, label: str) -> str:
+        uri = self._login.redirect_uri
+        texts = {
+            "rest_api_key": {
+                "en": f"{label} ({name}), not shown:",
+                "ko": f"{label} ({name}), 입력해도 보이지 않아요:",
+            },
+            "client_secret": {
+                "en": f"{label} ({name}), not shown; just Enter if it is off:",
+                "ko": f"{label} ({name}), 입력해도 보이지 않아요. 꺼져 있으면 그냥 Enter:",
+            },
+            "redirect_uri": {
+                "en": f"Register {uri} in the console and press Enter, or type the one that is there ({name}):",
+                "ko": f"콘솔에 {uri} 을 등록한 뒤 Enter를 눌러 주세요. 다른 주소면 입력해 주세요({name}):",
+            },
+        }
+        return pick(texts[name])
 
     def _once(self, typed: Mapping[str, str]) -> Any:
         """Show the address, and take what comes back."""
@@ -253,23 +288,53 @@ class _Kakao:
                 )
             )
             return
-        uuids = list(found)
+        so_far = [number for number, uuid in enumerate(found, 1) if uuid in self._login.chosen]
         with self._person.listing([f"{number}. {name}" for number, name in enumerate(found.values(), 1)]):
-            typed = self._person.ask(
+            numbers = self._ask_for_numbers(len(found), so_far)
+        if numbers is None:
+            self._person.say(pick({"en": "Your friends stay as they are.", "ko": "친구는 그대로 두었어요."}))
+            return
+        everybody = list(found.items())
+        self._login.choose([everybody[number - 1][0] for number in numbers])
+        count = len(numbers)
+        shown = self._person.name({number: everybody[number - 1][1] for number in numbers})
+        self._person.say(
+            pick(
+                {
+                    "en": f"Friends who get your notes too: {count}" + (f" ({shown})." if count else "."),
+                    "ko": f"알림을 함께 받을 친구: {count}명" + (f" ({shown})" if count else ""),
+                }
+            )
+        )
+
+    def _ask_for_numbers(self, most: int, so_far: Sequence[int]) -> Optional[List[int]]:
+        """Whom the person wants, each once; None where that stays as it is."""
+        kept = ", ".join(map(str, so_far))
+        texts = {
+            "en": "Who gets your notes too? Numbers, separated by commas; 0 for nobody, just Enter "
+            + (f"to keep {kept}:" if kept else "to change nothing:"),
+            "ko": "알림을 함께 받을 친구의 번호를 쉼표로 나눠 적어 주세요. 아무도 없으면 0, "
+            + (f"지금처럼 {kept}번이면 그냥 Enter:" if kept else "그대로 두려면 그냥 Enter:"),
+        }
+        for _ in range(MOST_TRIES):
+            words = self._person.ask(pick(texts), hidden=False).replace(",", " ").split()
+            if not words:
+                return None
+            if words == ["0"]:
+                return []
+            wrong = [word for word in words if not (word.isdecimal() and 0 < int(word) <= most)]
+            if not wrong:
+                return list(dict.fromkeys(map(int, words)))
+            seen = ", ".join(wrong)[:40]
+            self._person.say(
                 pick(
                     {
-                        "en": "Who gets your notes too? Numbers, separated by commas; none for nobody:",
-                        "ko": "알림을 함께 받을 친구의 번호를 쉼표로 나눠 적어 주세요. 없으면 그냥 Enter:",
+                        "en": f"There is no friend {seen}. The numbers go from 1 to {most}.",
+                        "ko": f"{seen}번 친구는 없어요. 1부터 {most}까지의 번호를 적어 주세요.",
                     }
                 )
             )
-        numbers = [int(word) for word in typed.replace(",", " ").split() if word.isdecimal()]
-        chosen = [uuids[number - 1] for number in numbers if 0 < number <= len(uuids)]
-        self._login.choose(chosen)
-        count = len(chosen)
-        self._person.say(
-            pick({"en": f"Friends who get your notes too: {count}.", "ko": f"알림을 함께 받을 친구: {count}명"})
-        )
+        raise UsageError("no friends were chosen.", "친구를 고르지 않았어요.")
 
     def _take_answer(self) -> Any:
         for left in reversed(range(MOST_TRIES)):

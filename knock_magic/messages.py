@@ -88,8 +88,9 @@ def test(knocker: Knocker, names: List[str]) -> List[Tuple[str, bool]]:
     event = knocker.send("", ready, kind="test")
     shown = time.monotonic()
     results = knocker.results(event, ready, TEST_SECONDS)
+    where = "%knock" if knocker.cells else "knock history"
     return answers + [
-        (_answer(knocker.channel(name), result, shown - began, began), bool(result and result["ok"]))
+        (_answer(knocker.channel(name), result, shown - began, began, where), bool(result and result["ok"]))
         for name, result in results.items()
     ]
 
@@ -109,13 +110,13 @@ def _not_set_up(knocker: Knocker, name: str, missing: List[str]) -> str:
     return "\n".join([pick(texts), *(f"    {line}" for line in steps)])
 
 
-def _answer(channel: Channel, result: Optional[Mapping[str, Any]], shown_s: float, began: float) -> str:
+def _answer(channel: Channel, result: Optional[Mapping[str, Any]], shown_s: float, began: float, where: str) -> str:
     """What became of a test knock, in plain words; what to do next is in the channel's own reason."""
     name = channel.key
     if result is None:
         texts = {
-            "en": f"{name}: no answer yet; `%knock` shows what becomes of it.",
-            "ko": f"{name}: 아직 응답이 없어요. 결과는 `%knock`으로 볼 수 있어요.",
+            "en": f"{name}: no answer yet; `{where}` shows what becomes of it.",
+            "ko": f"{name}: 아직 응답이 없어요. 결과는 `{where}` 명령으로 볼 수 있어요.",
         }
     elif result["ok"]:
         span = say_duration(result["heard_mono"] - began if "heard_mono" in result else shown_s)

@@ -421,8 +421,8 @@ class Kakao(HttpChannel):
         trouble = TROUBLES[code]
         tomorrow = trouble.kind == "tomorrow"
         return self.error(
-            f"{trouble.en} ({code}).",
-            f"{trouble.ko} ({code}).",
+            f"{trouble.en} ({code}).".replace("{redirect_uri}", self.redirect_uri),
+            f"{trouble.ko} ({code}).".replace("{redirect_uri}", self.redirect_uri),
             permanent=trouble.kind in ("permanent", "revoked"),
             revoked=trouble.kind == "revoked",
             retry_after=until_tomorrow() if tomorrow else wait or {"minutes": TOKENS_AGAIN_S}.get(trouble.kind),

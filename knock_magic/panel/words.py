@@ -107,12 +107,17 @@ WORDS: Dict[str, Dict[str, str]] = {
     },
     "kakao open": {
         "en": "1. Open this link and agree.\n2. The browser ends at a page that may not load; that is fine.\n"
-        "3. Copy its whole address from the address bar, and paste it below.",
+        "3. Copy its whole address from the address bar, and paste it below.\n"
+        "If Kakao shows an error instead, paste its code, such as KOE006, to learn what to click.",
         "ko": "1. 링크를 열고 동의해 주세요.\n2. 마지막에 페이지가 열리지 않아도 괜찮아요.\n"
-        "3. 주소창의 주소를 전부 복사해 아래에 붙여 넣어 주세요.",
+        "3. 주소창의 주소를 전부 복사해 아래에 붙여 넣어 주세요.\n"
+        "카카오 오류 화면이 나오면 KOE006 같은 코드를 붙여 넣어 주세요. 무엇을 눌러야 하는지 알려 드려요.",
     },
     "kakao link": {"en": "Open the login of Kakao", "ko": "카카오 로그인 열기"},
-    "kakao paste": {"en": "The address where the browser ended", "ko": "브라우저가 마지막에 도착한 주소"},
+    "kakao paste": {
+        "en": "The address where the browser ended, or the KOE code",
+        "ko": "브라우저가 마지막에 도착한 주소나 KOE 코드",
+    },
     "kakao wait": {"en": "The link works for five minutes, once.", "ko": "링크는 5분 동안, 한 번만 쓸 수 있어요."},
     "kakao late": {
         "en": "Five minutes are over. Begin the login again.",

@@ -12,12 +12,13 @@ import pytest
 from phone import Phone
 from traitlets.config import Config
 
-from knock_magic import language, status
+from knock_magic import language, login as login_module, status
 from knock_magic.channels.kakao import REDIRECT_URI, Kakao
 from knock_magic.errors import DeliveryError, KnockError, SettingsError, UsageError
 from knock_magic.event import Event
 from knock_magic.kakao_login import LASTS_S, KakaoLogin
 from knock_magic.knocker import Knocker
+from knock_magic.login import Terminal
 from knock_magic.settings import Sources
 from knock_magic.template import render
 
@@ -304,6 +305,129 @@ def test_the_code_on_kakao_s_page_may_be_pasted_in_place_of_an_address(
     assert "App > Platform key > REST API key" in problem.texts["en"]
     assert "[플랫폼 키]" in problem.texts["ko"]
     assert login.is_open
+
+
+@pytest.mark.parametrize("pasted", ["koe006", "KOE 006", "오류 코드: KOE006."])
+def test_a_code_may_be_typed_as_people_type_it(door: Callable[..., Knocker], pasted: str) -> None:
+    login = KakaoLogin(door(KNOCK_KAKAO_REDIRECT_URI="https://localhost"))
+    login.begin(rest_api_key=KEY)
+
+    problem = problem_of(login, pasted, DeliveryError)
+
+    assert "https://localhost is not registered" in problem.texts["en"]
+    assert "리다이렉트 URI https://localhost 은 등록되어 있지 않아요" in problem.texts["ko"]
+
+
+@pytest.mark.parametrize("pasted", ["KOE204", "koe 009", "(KOE301)"])
+def test_a_code_that_nobody_told_of_is_no_wrong_address(door: Callable[..., Knocker], pasted: str) -> None:
+    login = KakaoLogin(door())
+    login.begin(rest_api_key=KEY)
+
+    problem = problem_of(login, pasted)
+
+    assert problem.texts["ko"].startswith("KOE")
+    assert "처음 보는 코드예요" in problem.texts["ko"]
+    assert "Troubleshooting" in problem.texts["en"]
+    assert login.is_open
+
+
+def test_a_shell_is_told_of_commands_of_its_own(service: Service, door: Callable[..., Knocker]) -> None:
+    login = KakaoLogin(door())
+    declined = problem_of(login, service.decline(login.begin(rest_api_key=KEY).address))
+    over = problem_of(login, "KOE006")
+
+    assert not [problem for problem in (declined, over) if "%" in str(problem.texts)]
+    assert "knock login kakao" in declined.texts["ko"]
+
+
+# A person at a prompt.
+
+
+class Someone(Terminal):
+    """Types `answers` in turn; sees the address that is shown."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(opens_browser=False)
+        self.answers = list(answers)
+        self.asked: List[str] = []
+        self.hidden: List[bool] = []
+        self.said: List[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+        if "https://kauth" in text:
+            self.address = text.strip()
+
+    def ask(self, prompt: str, hidden: bool = True) -> str:
+        self.asked.append(prompt)
+        self.hidden.append(hidden)
+        answer = self.answers.pop(0)
+        return answer(self.address) if callable(answer) else answer
+
+
+@pytest.fixture
+def log_in(door: Callable[..., Knocker], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Someone]:
+    """`knock login kakao` by someone who types these answers, without the test note at the end."""
+    monkeypatch.setattr(login_module.messages, "test", lambda *_: [])
+
+    def run(*answers: Any, friends: bool = False, **environ: str) -> Someone:
+        someone = Someone(*answers)
+        login_module.run(door(**environ), someone, ["kakao", *(["--friends"] if friends else [])])
+        assert someone.answers == []
+        return someone
+
+    return run
+
+
+def test_who_has_registered_the_address_presses_enter(service: Service, log_in: Callable[..., Someone]) -> None:
+    someone = log_in(KEY, "", "KOE006", "", service.agree)
+
+    assert someone.asked[3].startswith(f"Register {REDIRECT_URI} in the console and press Enter")
+    assert f"{REDIRECT_URI} is not registered" in "".join(someone.said)
+    assert someone.hidden[:4] == [True, True, True, False]
+    assert settings() == {"rest_api_key": KEY, "client_secret": "", "refresh_token": service.refresh_token}
+
+
+def test_who_has_another_address_types_it(service: Service, log_in: Callable[..., Someone]) -> None:
+    log_in(KEY, "", "KOE006", "https://localhost", service.agree)
+
+    assert settings()["redirect_uri"] == "https://localhost"
+
+
+def test_what_is_hidden_says_so_and_an_empty_key_is_told(service: Service, log_in: Callable[..., Someone]) -> None:
+    someone = log_in("", KEY, "", service.agree)
+
+    assert all("not shown" in prompt for prompt in someone.asked)
+    assert "just Enter if it is off" in someone.asked[2]
+    assert someone.said.count("Nothing was typed.") == 1
+
+
+FRIENDS = {"KNOCK_KAKAO_REST_API_KEY": KEY}
+
+
+def test_a_typing_error_costs_no_friend(service: Service, log_in: Callable[..., Someone]) -> None:
+    log_in(service.agree, "1 3", friends=True, **FRIENDS)
+
+    someone = log_in(service.agree, "13", "1, 99", "x", "3, 3 2", friends=True, **FRIENDS)
+
+    said = "\n".join(someone.said)
+    assert "There is no friend 13. The numbers go from 1 to 7." in said
+    assert "There is no friend 99." in said
+    assert "There is no friend x." in said
+    assert "to keep 1, 3:" in someone.asked[1]
+    assert "too: 2 (친구 3, 친구 2)." in said
+    assert settings()["friends"] == ["uuid-of-friend-3", "uuid-of-friend-2"]
+
+
+@pytest.mark.parametrize(("typed", "left"), [("", ["uuid-of-friend-1"]), ("0", [])])
+def test_enter_keeps_friends_and_a_zero_lets_them_go(
+    service: Service, log_in: Callable[..., Someone], typed: str, left: List[str]
+) -> None:
+    log_in(service.agree, "1", friends=True, **FRIENDS)
+
+    log_in(service.agree, typed, friends=True, **FRIENDS)
+
+    assert settings()["friends"] == left
 
 
 # Kakao refuses.

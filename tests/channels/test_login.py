@@ -56,10 +56,10 @@ class Person:
         self.messages: List[Dict[str, Any]] = []
         kernel.start(code)
 
-    def answer(self, text: str) -> str:
-        """Type `text` where a password is asked for; what was asked."""
+    def answer(self, text: str, hidden: bool = True) -> str:
+        """Type `text` where a password is asked for, or what is not `hidden`; what was asked."""
         asked = self.kernel.client.get_stdin_msg(timeout=30)["content"]
-        assert asked["password"], asked
+        assert asked["password"] is hidden, asked
         self.kernel.client.input(text)
         return str(asked["prompt"])
 
@@ -173,11 +173,13 @@ def test_friends_are_chosen_by_number(person: Callable[..., Person], service: Se
     address = someone.sees_address()
     assert "scope=friends,talk_message" in address
     someone.answer(service.agree(address))
-    assert "Numbers" in someone.answer("2, 7, 99, x")
+    assert "Numbers" in someone.answer("2, 7, 99, x", hidden=False)
+    assert "Numbers" in someone.answer("2, 7", hidden=False)
 
     said = someone.sees_end()
     assert "7. 친구 7" in said
-    assert "too: 2." in said
+    assert "There is no friend 99, x. The numbers go from 1 to 7." in said
+    assert "too: 2 (2, 7)." in said
     kept = json.loads((home.folder / "knock" / "settings.json").read_text())["channels"]["kakao"]
     assert kept["friends"] == ["uuid-of-friend-2", "uuid-of-friend-7"]
     assert [len(notes) for notes in service.friends_notes.values()] == [0, 1, 0, 0, 0, 0, 1]
@@ -309,9 +311,9 @@ def ended(child: Any) -> int:
 @in_terminal
 def test_a_terminal_asks_the_same_and_echoes_nothing(shell: Callable[..., Any], service: Service, home: Home) -> None:
     child = shell("--no-browser", KNOCK_LANG="ko")
-    child.expect_exact("(rest_api_key):")
+    child.expect_exact("(rest_api_key), 입력해도 보이지 않아요:")
     child.sendline(KEY)
-    child.expect_exact("(client_secret):")
+    child.expect_exact("(client_secret), 입력해도 보이지 않아요. 꺼져 있으면 그냥 Enter:")
     child.sendline("")
     address = address_in(child)
     child.expect_exact("붙여 넣어 주세요")
