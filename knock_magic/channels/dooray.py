@@ -16,7 +16,9 @@ from knock_magic.wording import ANY_OTHER_COLOUR, COLOURS
 # A hook can send once a second (https://github.com/TOAST-DOCS/Dooray-Messenger/blob/master/ko/incoming-hook-guide.md),
 # and people report that what comes sooner is dropped and called a success all the same. So `send` does not end sooner.
 APART_S = 1.1
-_TOO_OFTEN = re.compile(r"limit|too many|rate|초과", re.IGNORECASE)
+# What is behind a refusal is told in words alone, and these are documented nowhere.
+_TOO_OFTEN = re.compile(r"\blimit|too many|\brate\b|초과", re.IGNORECASE)
+_GONE = re.compile(r"delete|removed|expired|not found|not exist|삭제|만료|존재하지|없는", re.IGNORECASE)
 
 # Commercial, public sector and its internal network, finance; the REST API's names (api.dooray.com, ...) are these
 # (https://helpdesk.dooray.com/share/pages/9wWo-xwiR66BO5LGshgVTg/2937064454837487755).
@@ -89,8 +91,15 @@ class Dooray(HttpChannel):
         if answer.status >= 300 or header.get("isSuccessful") is not False:
             return super().refusal(answer)
         words = one_line(self.hide(str(header.get("resultMessage") or header.get("resultCode") or "")), 200)
-        often = bool(_TOO_OFTEN.search(words))
         said = words and f" ({words})"
+        often = bool(_TOO_OFTEN.search(words))
+        if _GONE.search(words) and not often:
+            return self.error(
+                f"it no longer accepts this address{said}. {self.anew['en']}.",
+                f"이 주소를 더는 받아 주지 않아요{said}. {self.anew['ko']}.",
+                permanent=True,
+                revoked=True,
+            )
         return self.error(
             f"it did not take the message{said}.",
             f"메시지를 받아 주지 않았어요{said}.",

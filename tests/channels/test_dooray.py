@@ -129,6 +129,28 @@ def test_its_own_words_are_told(internet: Internet) -> None:
     assert "text field is required" in caught.value.texts["ko"]
 
 
+@pytest.mark.parametrize(
+    ("words", "permanent", "revoked"),
+    [
+        ("integrated service was deleted", True, True),
+        ("삭제된 연동이에요", True, True),
+        ("rate limited", False, False),
+        ("호출 한도를 초과했어요", False, False),
+        ("unlimited text is not allowed", True, False),
+    ],
+)
+def test_its_words_tell_what_is_gone_from_what_passes(
+    internet: Internet, words: str, permanent: bool, revoked: bool
+) -> None:
+    internet.answering = lambda request: answer(False, words)
+
+    with pytest.raises(DeliveryError) as caught:
+        Dooray(webhook_url=HOOK).send(message())
+
+    assert (caught.value.permanent, caught.value.revoked) == (permanent, revoked)
+    assert words in caught.value.texts["ko"]
+
+
 @pytest.mark.parametrize("cloud", ["dooray.com", "gov-dooray.com", "gov-dooray.co.kr", "dooray.co.kr"])
 def test_each_of_its_clouds_is_its_own(cloud: str) -> None:
     hook = Dooray()
