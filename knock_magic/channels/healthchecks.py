@@ -76,6 +76,10 @@ class Healthchecks(HttpChannel):
         "Uptime Kuma의 푸시 URL과 Better Stack의 하트비트 URL도 쓸 수 있어요. 다만 이 둘은 시작을 모르고 주기마다 "
         "신호를 기다리니, --every와 함께 쓰고 돌리는 것이 없을 때는 멈춰 두세요.",
     }
+    anew = {
+        "en": "Copy an existing check's ping URL into url",
+        "ko": "있는 체크의 핑 URL을 복사해 url에 넣어 주세요",
+    }
     wants = ("started", *sorted(ENDINGS))
     # What a server of one's own keeps of a ping's words by default (PING_BODY_LIMIT,
     # https://healthchecks.io/docs/self_hosted_configuration/); the hosted service keeps more.
@@ -134,12 +138,19 @@ class Healthchecks(HttpChannel):
     def refusal(self, answer: Answer) -> DeliveryError:
         """The error for what the service answered, by its words."""
         said = answer.text.strip()
-        if said.startswith(NOT_FOUND):
+        # A server of one's own says 404, and Uptime Kuma too, also for a monitor that is paused.
+        if said.startswith(NOT_FOUND) or (answer.status == 404 and not answer.is_page):
             return self.error(
-                "this check is not there any more. Copy the ping URL of one that is into url.",
-                "이 체크는 이제 없어요. 있는 체크의 핑 URL을 복사해 url에 넣어 주세요.",
+                f"this check is not there any more, or paused (HTTP {answer.status}{self.said(answer)}). {self.anew['en']}.",
+                f"이 체크는 이제 없거나 멈춰 있어요(HTTP {answer.status}{self.said(answer)}). {self.anew['ko']}.",
                 permanent=True,
                 revoked=True,
+            )
+        if answer.status in (400, 409) and not answer.is_page:
+            return self.error(
+                f"this is not the ping URL of one check (HTTP {answer.status}{self.said(answer)}). {self.anew['en']}.",
+                f"체크 하나의 핑 URL이 아니에요(HTTP {answer.status}{self.said(answer)}). {self.anew['ko']}.",
+                permanent=True,
             )
         if said.startswith(TOO_OFTEN):
             return self.error(

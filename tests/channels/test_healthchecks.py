@@ -103,6 +103,28 @@ def test_uptime_kuma_s_no_is_an_error(watch: Internet) -> None:
     assert "not active" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("answer", "revoked", "hint"),
+    [
+        (Answer(200, "OK (not found)"), True, "이제 없거나"),
+        (Answer(404, "not found"), True, "이제 없거나"),
+        (Answer(400, "invalid url format"), False, "핑 URL이 아니에요"),
+        (Answer(409, "ambiguous slug"), False, "핑 URL이 아니에요"),
+    ],
+)
+def test_what_a_server_of_ones_own_refuses_has_the_same_next_step(
+    watch: Internet, answer: Answer, revoked: bool, hint: str
+) -> None:
+    watch.answering = lambda request: answer
+
+    with pytest.raises(DeliveryError) as caught:
+        sent(watch, "https://checks.lab.example/ping/0a1b", "finished")
+
+    assert (caught.value.permanent, caught.value.revoked) == (True, revoked)
+    assert hint in caught.value.texts["ko"]
+    assert "있는 체크의 핑 URL을 복사해 url에" in caught.value.texts["ko"]
+
+
 @pytest.mark.parametrize(("kind", "signal"), [("started", ""), ("finished", ""), ("failed", "/fail")])
 def test_better_stack_gets_a_beat_or_a_failure(watch: Internet, kind: str, signal: str) -> None:
     request = sent(watch, BETTER, kind)
