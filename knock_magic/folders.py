@@ -150,8 +150,8 @@ def refusal(path: str, status: os.stat_result, *, others_may_read: bool = False)
             path,
             f"is open to others (mode {mode})",
             f"다른 사용자에게 열려 있어요(권한 {mode})",
-            f"close it with: {mend}",
-            f"이 명령으로 닫아 주세요: {mend}",
+            f"`{mend}` closes it",
+            f"`{mend}` 명령으로 닫을 수 있어요",
         )
     return None
 
@@ -162,8 +162,8 @@ def _changeable(path: str, status: os.stat_result) -> Texts:
         path,
         f"can be changed by others (mode {mode})",
         f"다른 사용자가 바꿀 수 있어요(권한 {mode})",
-        f"close it with: {mend}",
-        f"이 명령으로 닫아 주세요: {mend}",
+        f"`{mend}` closes it",
+        f"`{mend}` 명령으로 닫을 수 있어요",
     )
 
 

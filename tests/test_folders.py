@@ -107,7 +107,7 @@ def unix_socket(path: Path) -> None:
 
 
 TRAPS = [
-    (loose, r"is open to others \(mode 0644\), so it is not used; close it with: chmod 600 .*/outbox\.db"),
+    (loose, r"is open to others \(mode 0644\), so it is not used; `chmod 600 .*/outbox\.db` closes it"),
     (group, r"is open to others \(mode 0660\)"),
     (link, "is a link"),
     (dangling_link, "is a link"),

@@ -96,13 +96,14 @@ def lamp() -> Iterator[Lamp]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_its_cells_run(page: str, tmp_path: Path, lamp: Lamp) -> None:
-    """In one shell, one after the other, as a reader types them."""
+    """In one shell, one after the other, as a reader types them, also where files of a group are open to it."""
     cells = [
         "from os import environ; KNOCK_HOME = environ['KNOCK_HOME']\ndef train(model): pass\ndef evaluate(model): return 0.913\nmodel = None",
         *blocks(page, "python"),
     ]
     code = (
-        "import sys, json\n"
+        "import os, sys, json\n"
+        "os.umask(0o002)\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
         "for cell in json.load(sys.stdin):\n"
