@@ -753,6 +753,6 @@ class Token(Secret):
 
 
 def _is(words: str) -> str:
-    """The Korean "is" behind `words`, which depends on whether their last syllable ends in a consonant."""
-    last = words[-1]
+    """The Korean "is" behind `words`, which depends on whether their last syllable, before brackets, ends in a consonant."""
+    last = re.sub(r"\s*\([^()]*\)$", "", words)[-1]
     return "이에요" if "가" <= last <= "힣" and (ord(last) - ord("가")) % 28 else "예요"

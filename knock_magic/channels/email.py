@@ -310,7 +310,7 @@ class Email(Channel):
             return self.error(
                 f"the server does not let you send as {masked(self.from_address())} ({said}). "
                 "Most want the address of the account that logs in.",
-                f"{masked(self.from_address())} 주소로는 보낼 수 없대요({said}). 대부분 로그인한 계정의 주소여야 해요.",
+                f"{masked(self.from_address())} 주소로는 보낼 수 없어요({said}). 대부분 로그인한 계정의 주소여야 해요.",
                 permanent=True,
                 revoked=True,
             )

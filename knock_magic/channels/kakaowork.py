@@ -154,7 +154,7 @@ class Kakaowork(HttpChannel):
         if code in TRANSIENT:
             return self.error(
                 f"it is busy ({code}).",
-                f"지금은 받을 수 없대요({code}).",
+                f"지금은 카카오워크가 받지 못해요({code}).",
                 retry_after=TOO_OFTEN_S if code == "too_many_requests" else None,
                 maybe_sent=code == "internal_server_error",
             )

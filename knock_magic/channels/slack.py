@@ -82,7 +82,7 @@ PERMANENT: Tuple[Tuple[Tuple[str, ...], bool, str, str], ...] = (
         ("invalid_payload", "invalid_blocks"),
         False,
         "it could not read this message. Try another template, such as %knock template short",
-        "이 메시지를 읽지 못했대요. %knock template short처럼 다른 템플릿으로 해 보세요",
+        "Slack이 이 메시지를 읽지 못했어요. %knock template short처럼 다른 템플릿으로 해 보세요",
     ),
     (
         (
@@ -293,7 +293,7 @@ class Slack(HttpChannel):
         if word in TRANSIENT or word.replace("_", "") == "ratelimited":
             return self.error(
                 f"it is busy ({word}).",
-                f"지금은 받을 수 없대요({word}).",
+                f"지금은 Slack이 받지 못해요({word}).",
                 retry_after=asked,
                 maybe_sent=word in MAYBE_SENT,
             )

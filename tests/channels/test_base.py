@@ -394,3 +394,16 @@ def test_a_long_name_leaves_room_for_how_it_went_and_how_long_it_took(limit: int
     assert headline.startswith("❌ 아주 긴")
     assert headline.endswith("… 실패했어요 · 1분")
     assert len(base.fit(told, limit, len)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("봇 토큰(123456789:AAE...)", "이에요"),
+        ("봇 토큰", "이에요"),
+        ("영문자와 숫자", "예요"),
+        ("봇의 App Key", "예요"),
+    ],
+)
+def test_the_korean_is_follows_the_word_and_not_its_brackets(words: str, said: str) -> None:
+    assert base._is(words) == said
