@@ -112,6 +112,8 @@ def from_values(name: str, given: Mapping[str, object]) -> Options:
             raise _unknown_here(option)
         if value is not None:
             read[option] = _from_value(option, value)
+    if "baseline" in read and "metric" not in read:
+        raise _alone("baseline=", "metric=", 'metric="val_acc"')
     return Options(name=name, **read)  # type: ignore[arg-type]
 
 
@@ -139,6 +141,9 @@ def _parse(
         else:
             values.setdefault(option, []).append(unquote(value))
     read = _read(values, problems)
+    if "baseline" in read and not any(token.startswith("--metric") for token in tokens):
+        del read["baseline"]
+        problems.append(_alone("--baseline", "--metric", "--metric val_acc"))
     return Options(name=" ".join(words), **read), problems  # type: ignore[arg-type]
 
 
@@ -312,6 +317,13 @@ def _one_dash(typed: str, option: str) -> UsageError:
     return UsageError(
         f"{typed} is no option: write --{option}, with two dashes.",
         f"{typed} 대신 --{option}처럼 하이픈 두 개로 적어 주세요.",
+    )
+
+
+def _alone(option: str, needs: str, example: str) -> UsageError:
+    return UsageError(
+        f"{option} needs {needs}, e.g. {example}.",
+        f"{option} 옵션은 {needs} 옵션과 함께 써 주세요(예: {example}).",
     )
 
 

@@ -60,7 +60,8 @@ def test_any_name_of_a_template_is_taken() -> None:
         ("--min", "60s"),
         ("--min --to notebook", "60s"),
         ("--show acc+", "acc+"),
-        ("--baseline good", "best"),
+        ("--metric acc --baseline good", "best"),
+        ("--baseline 0.83", "--metric val_acc"),
         ("--min=", "60s"),
     ],
 )
@@ -82,6 +83,8 @@ def test_what_is_wrong_is_answered_in_one_line(line: str, named: str) -> None:
         ("net --show acc+ --show acc --min soon", Options(name="net", show=("acc",)), 2),
         ("net --min 5m --min soon", Options(name="net", min=300.0), 1),
         ("net --to=", Options(name="net"), 1),
+        ("net --baseline best --min 5m", Options(name="net", min=300.0), 1),
+        ("net --metric --baseline best", Options(name="net", baseline="best"), 1),
         ("net --min '' --to \"\" --on ' '", Options(name="net"), 3),
     ],
 )
