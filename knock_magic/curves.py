@@ -13,20 +13,23 @@ from knock_magic import verdict
 MOST_POINTS = 48
 MOST_CURVES = 4
 BARS = "▁▂▃▄▅▆▇█"
+TELLING = ("val", "test", "acc", "score", "f1")  # names with these say how good a run is
+ASIDE = ("lr", "learning_rate", "grad_norm", "momentum")  # and these, how it goes about it
 WIDTH = 24  # characters of a small curve
 
 
 class Curves:
     """Numbers as they come, a curve for each metric; beyond 48 points every second one goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, metric: str = "") -> None:
+        self._metric = metric  # the one that counts
         self._points: Dict[str, List[str]] = {}
         self._strides: Dict[str, int] = {}  # of how many numbers one is kept
         self._skipped: Dict[str, int] = {}
 
     def add(self, name: str, value: float) -> None:
         """One more of `name`; what is no finite number has no place on a curve."""
-        if not math.isfinite(value) or (name not in self._points and len(self._points) >= MOST_CURVES):
+        if not math.isfinite(value) or (name not in self._points and not self._has_room(name)):
             return
         points = self._points.setdefault(name, [])
         stride = self._strides.setdefault(name, 1)
@@ -38,6 +41,26 @@ class Curves:
             del points[1::2]
             self._strides[name] = 2 * stride
             self._skipped[name] = 0
+
+    def _has_room(self, name: str) -> bool:
+        """Whether `name` may have a curve; where there are enough, one that says less goes for it."""
+        if len(self._points) < MOST_CURVES:
+            return True
+        least = max(reversed(list(self._points)), key=self._place)
+        if self._place(name) >= self._place(least):
+            return False
+        for kept in (self._points, self._strides, self._skipped):
+            kept.pop(least)
+        return True
+
+    def _place(self, name: str) -> int:
+        """How much `name` says of how good a run is: 0 says most."""
+        if name == self._metric:
+            return 0
+        words = name.lower()
+        if any(word in words for word in ASIDE) or words in ("epoch", "step"):
+            return 3
+        return 1 if any(word in words for word in TELLING) else 2
 
     def written(self) -> Dict[str, str]:
         """The curves so far, for `read`; one point is none."""
@@ -79,5 +102,5 @@ def chosen(curves: Mapping[str, Sequence[float]], metric: str = "") -> str:
     """The name of the one curve that is shown where there is room for one: `metric`, else one that says how good it is."""
     if metric in curves:
         return metric
-    telling = [name for name in curves if any(word in name.lower() for word in ("val", "test", "acc", "score", "f1"))]
+    telling = [name for name in curves if any(word in name.lower() for word in TELLING)]
     return next(iter(telling or curves), "")

@@ -49,7 +49,7 @@ def _drawn(named: Tuple[Tuple[str, Tuple[float, ...]], ...]) -> Picture:
         axes = figure.add_subplot(1, len(groups), number)
         for name, points in group:
             axes.plot([100 * at / (len(points) - 1) for at in range(len(points))], points, label=_label(name))
-        axes.set_xlabel("%")
+        axes.set_xlabel("progress (%)")
         axes.grid(visible=True, alpha=0.3)
         axes.legend(fontsize="small")
     figure.tight_layout()

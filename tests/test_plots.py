@@ -146,6 +146,15 @@ def test_a_curve_is_thinned_and_keeps_its_course() -> None:
     assert points[-1] < 0.05
 
 
+def test_the_curve_that_counts_is_kept_whatever_came_first() -> None:
+    curves = Curves("auc")
+    for at in range(3):
+        for name in ("epoch", "lr", "grad_norm", "loss", "mae", "val_loss", "test_f1", "auc", "speed"):
+            curves.add(name, at)
+
+    assert list(curves.written()) == ["loss", "val_loss", "test_f1", "auc"]
+
+
 def test_curves_are_few_and_of_numbers() -> None:
     curves = Curves()
     for step in range(3):
