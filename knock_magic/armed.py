@@ -10,6 +10,7 @@ import functools
 import inspect
 import os
 import sys
+import threading
 import types
 from contextvars import ContextVar
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, TypeVar
@@ -189,8 +190,10 @@ def script_name() -> str:
 
 @guarded
 def report(step: Any, total: Any, metrics: Dict[str, Any]) -> None:
-    """Say how far the innermost run of this thread is; nothing where there is none."""
+    """Say how far the innermost run of this thread is; in a worker's, which has none, the only one there is."""
     run, rules = here()
+    if run is None and threading.current_thread() is not threading.main_thread():
+        run, rules = only_one()
     if run:
         tell_progress(run, rules, *at(step, total, metrics), metrics)
 
@@ -211,6 +214,13 @@ def here() -> Tuple[Optional[Run], Mapping[str, Any]]:
     door = knocker.present()
     cell = door.cells.innermost() if door and door.cells else None
     return (cell.run, cell.rules) if cell else (None, {})
+
+
+def only_one() -> Tuple[Optional[Run], Mapping[str, Any]]:
+    """The run that is open, with its rules, where it is just one: then a worker's progress can be no other's."""
+    signs = sys.modules.get("knock_magic.signs")
+    track = signs.sampler.only() if signs else None
+    return (track.run, track.rules) if track else (None, {})
 
 
 @guarded

@@ -268,7 +268,7 @@ class Courier:
         for run in due:
             pulse, line = self._pulses[run], self._runs[run]
             if pulse.look(now, worked):
-                self._keep(_on_the_way(line, "stalled", "unresponsive", pulse.silent_s), line["rules"])
+                self._keep(_on_the_way(line, "stalled", _hangs(line["rules"]), pulse.silent_s), line["rules"])
 
     def _keep(self, event: Line, rules: Line, *, by_kernel: bool = False) -> None:
         now = time.time()
@@ -683,6 +683,11 @@ def _on_the_way(line: Line, kind: str, note: str, still_s: float = 0.0) -> Line:
     """The open run of `line`, of which the kernel itself can't or need not tell this."""
     duration_s = max(0.0, time.monotonic() - line["mono"])
     return dict(line["event"], id=str(uuid.uuid4()), event=kind, note=note, duration_s=duration_s, still_s=still_s)
+
+
+def _hangs(rules: Line) -> str:
+    """What says that an interpreter does not answer: a kernel, or the Python of a script."""
+    return "unresponsive script" if rules.get("script") else "unresponsive"
 
 
 def _note(line: Line, error: Optional[Line], environ: Mapping[str, str]) -> Optional[str]:

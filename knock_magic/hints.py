@@ -49,6 +49,12 @@ def name_of_hint(error: Optional[ErrorInfo]) -> Optional[str]:
     return found[0].name if found else None
 
 
+def hint_called(name: str) -> Texts:
+    """What the row `name` says, where it needs no error."""
+    row = next(row for row in TABLE if row.name == name)
+    return {"en": row.en, "ko": row.ko}
+
+
 def _found(error: ErrorInfo) -> Optional[Tuple[Hint, Dict[str, str]]]:
     kind, message = error.type, error.message
     if kind == "ExitCode":  # the end of what a command printed; Python's last line names the error

@@ -420,7 +420,7 @@ def _curve(name: str, points: Sequence[float], width: int) -> str:
     return pick(
         {
             "en": f"{name} {sparkline(points, width)} best {shown}",
-            "ko": f"{name} {sparkline(points, width)} 최고 {shown}",
+            "ko": f"{name} {sparkline(points, width)} 가장 좋은 값 {shown}",
         }
     )
 

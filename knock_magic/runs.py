@@ -108,9 +108,9 @@ class Run:
         """Say that nothing has happened for `still_s`."""
         self._say("stalled", progress=progress, still_s=still_s)
 
-    def warn(self, note: str, progress: Optional[Progress]) -> None:
-        """Say that something is wrong with it, though it goes on; `note` says what."""
-        self._say("warning", progress=progress, note=note)
+    def warn(self, note: str, progress: Optional[Progress], about: str = "") -> None:
+        """Say that something is wrong with it, though it goes on; `note` says what, and `about` with which metric."""
+        self._say("warning", progress=progress, note=note, text=about or None)
 
     def finish(self, metrics: Optional[Mapping[str, Metric]] = None, *, note: Optional[str] = None) -> None:
         """Say that it is done."""
@@ -137,6 +137,7 @@ class Run:
         metrics: Optional[Mapping[str, Metric]] = None,
         note: Optional[str] = None,
         still_s: float = 0.0,
+        text: Optional[str] = None,
     ) -> None:
         if os.getpid() != self._pid:  # a forked child never speaks for its parent
             return
@@ -164,6 +165,7 @@ class Run:
                 "before": before,
                 "note": note,
                 "still_s": still_s,
+                "text": text,
                 # One that is no higher than before may be of another piece of work.
                 "peak_bytes": peak if peak > self._peak_before else None,
                 **more,

@@ -57,7 +57,7 @@ class Track:
     ) -> None:
         self.run = run
         self._pid = os.getpid()
-        self._rules = rules
+        self.rules = rules
         self._beat = beat
         self._heard = heard
         self._helpers = helpers
@@ -66,7 +66,7 @@ class Track:
         self._stalls = "stalled" in rules["on"]
         self._lock = threading.RLock()
         self._steps = Steps(run.started_at)
-        self._curves = Curves()
+        self._curves = Curves(rules.get("metric") or "")
         self._pending: Dict[str, Any] = {}
         self._far: Dict[str, Any] = {}  # values that may take time to be looked at, for they are on a GPU
         self._known: Dict[str, Metric] = {}
@@ -82,7 +82,7 @@ class Track:
     @property
     def tick_s(self) -> float:
         """How often to look."""
-        asked = [span / 8 for span in (self._every_s, self._rules.get("stall_s")) if span]
+        asked = [span / 8 for span in (self._every_s, self.rules.get("stall_s")) if span]
         return max(LEAST_TICK_S, min([TICK_S, *asked]))
 
     # What is reported.
@@ -140,9 +140,9 @@ class Track:
     def _warn_of(self, found: Mapping[str, Metric]) -> None:
         """Once in a run: a loss that is no number will not become one again."""
         wrong = {name: value for name, value in found.items() if value in NOT_FINITE and is_trouble(name, str(value))}
-        if wrong and not self._warned and not self._rules.get("rank"):
+        if wrong and not self._warned and not self.rules.get("rank"):
             self._warned = True
-            self.run.warn("nan", self._progress(self._clock(), with_eta=False))
+            self.run.warn("nan", self._progress(self._clock(), with_eta=False), next(iter(wrong)))
 
     # What is seen.
 
@@ -159,7 +159,12 @@ class Track:
         printed, self._printed = self._printed, self._heard()
         if self._stalls:
             self._look_for_life(now, span, moved, printed != self._printed)
-        if self._every_s is not None and self.run.is_quiet_for(self._every_s + self._patience(self._every_s)):
+        # What has stalled is not on its way, and how long it still takes nobody knows.
+        if (
+            self._every_s
+            and not self._stillness.told
+            and self.run.is_quiet_for(self._every_s + self._patience(self._every_s))
+        ):
             self._tell(now)
         return True
 
@@ -189,6 +194,8 @@ class Track:
             self._stop_beating(now)
             return
         if news == STALLED:
+            with self._lock:
+                self._steps.stood()
             self.run.stall(self._stillness.still_s, self._progress(now, with_eta=False))
         elif news == AGAIN:
             self.run.progress(self._progress(now), note=AGAIN)
@@ -236,7 +243,7 @@ class Stillness:
         self._busy_looks = 0
         self._steps, self._slowest_s, self._step_s = 0, 0.0, 0.0
         self._idle_s: Optional[float] = None
-        self._told = False
+        self.told = False  # that it has stalled
         self.still_s = 0.0
 
     @property
@@ -251,24 +258,24 @@ class Stillness:
         self._step_s += span
         self.still_s = 0.0 if moved or printed else self.still_s + span
         if moved:
-            if self._steps and not self._told:  # what came before the first step was no step
+            if self._steps and not self.told:  # what came before the first step was no step
                 self._slowest_s = max(self._slowest_s, self._step_s)
             self._steps, self._step_s = self._steps + 1, 0.0
         limit = self.limit_s
         if limit is None:
             return None
         self._look_for_work(now, limit, helpers)
-        if self._told and (moved or printed or self._busy_looks > 1):  # once may be a hiccup of what hangs
-            self._told, self._idle_s, self._step_s = False, 0.0, 0.0
+        if self.told and (moved or printed or self._busy_looks > 1):  # once may be a hiccup of what hangs
+            self.told, self._idle_s, self._step_s = False, 0.0, 0.0
             return AGAIN
-        if not self._told and stalls.has_stalled(self.still_s, self._idle_s, limit):
-            self._told, self._busy_looks = True, 0
+        if not self.told and stalls.has_stalled(self.still_s, self._idle_s, limit):
+            self.told, self._busy_looks = True, 0
             return STALLED
         return None
 
     def start_again(self) -> None:
         """Count from now."""
-        self._told, self.still_s, self._idle_s = False, 0.0, None
+        self.told, self.still_s, self._idle_s = False, 0.0, None
 
     def _look_for_work(self, now: float, limit: float, helpers: Callable[[], List[int]]) -> None:
         interval = max(limit / LOOKS_FOR_WORK, min(TICK_S, limit / 4))
@@ -298,6 +305,10 @@ class Steps:
         """The loop says that it is at `step` of `total`."""
         self._reported = (now, step, total)
         self.reports += 1
+
+    def stood(self) -> None:
+        """It has stalled, which says nothing of how fast it goes."""
+        self._pace.leave_out()
 
     def look(self, now: float) -> bool:
         """Find out where it is; gives whether it has moved."""
@@ -354,7 +365,10 @@ class Steps:
 
 def is_at_hand(value: Any) -> bool:
     """Whether looking at `value` makes nobody wait: a tensor on a GPU would stop the loop until it is computed."""
-    return type(value) in (int, float, str) or "cpu" in str(getattr(value, "device", "cpu")).lower()
+    try:
+        return type(value) in (int, float, str) or "cpu" in str(getattr(value, "device", "cpu")).lower()
+    except Exception:  # somebody's own kind
+        return False
 
 
 def detached(value: Any) -> Any:
@@ -373,11 +387,12 @@ def is_trouble(name: str, value: str) -> bool:
 
 
 def whole(number: Any) -> Optional[int]:
-    """`number` as a whole one; None where it is none."""
+    """`number` as a whole one; None where it is none, or one that no loop ever comes to."""
     try:
-        return int(number)
-    except (TypeError, ValueError, OverflowError):
-        return None  # the loop must not end because of a step that is none
+        found = int(number)
+    except Exception:  # the loop must not end because of a step that is none
+        return None
+    return found if abs(found) < 2**63 else None
 
 
 # The thread.
@@ -414,6 +429,11 @@ class Sampler:
                     self._thread = None
         if is_news:
             self._news.set()
+
+    def only(self) -> Optional[Track]:
+        """The run that is open, where it is just one."""
+        found = [track for track in list(self._tracks) if not track.run.ended]
+        return found[0] if len(found) == 1 else None
 
     def close(self) -> None:
         """Let the thread end, and leave the streams as they were."""

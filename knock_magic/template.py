@@ -21,10 +21,10 @@ from knock_magic import language
 from knock_magic.cleaning import clean, one_line, quoted_cause
 from knock_magic.durations import say_duration
 from knock_magic.event import ErrorInfo, Event, Metric, Progress
-from knock_magic.hints import hint
+from knock_magic.hints import hint, hint_called
 from knock_magic.rules import ENDINGS, OUTCOMES
 from knock_magic.tracebacks import INDENT
-from knock_magic.wording import BODIES, CAUSES, FAULTS, HEADLINES, ICONS, LINES, NOTES, OUTCOME_WORDS
+from knock_magic.wording import BODIES, CAUSES, FAULTS, HEADLINES, ICONS, LINES, NOTES, OUTCOME_WORDS, became
 
 BUILT_IN = ("short", "standard", "detailed")
 STANDARD = "standard"
@@ -237,7 +237,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "metrics": _metrics(event, lang, template),
         "tail": event.tail or "",
         "error": _error(error, event, lang, template) if error else _warning(event, lang, template),
-        "hint": _next_thing(error, lang),
+        "hint": _next_thing(event, lang),
         "error_type": error.type if error else "",
         "error_message": error.message if error else "",
         "progress": _progress(progress, lang, template) if progress else _usual(event, lang),
@@ -280,9 +280,9 @@ def _error(error: ErrorInfo, event: Event, lang: str, template: str) -> str:
     return "\n".join([clean(said, LONGEST_ERROR), *_last_frames(error.traceback or "")])
 
 
-def _next_thing(error: Optional[ErrorInfo], lang: str) -> str:
+def _next_thing(event: Event, lang: str) -> str:
     """What to try next, where the error is a known one."""
-    said = hint(error)
+    said = hint_called("nan loss") if event.note == "nan" else hint(event.error)
     return f"{HINT} {said[lang]}" if said else ""
 
 
@@ -310,7 +310,9 @@ def _warning(event: Event, lang: str, template: str) -> str:
     if event.event != "warning" or not event.text:
         return ""
     said = event.text
-    if event.note == "expired":
+    if event.note == "nan":
+        said = became(event.text, str(event.metrics.get(event.text, "nan")))[lang]
+    elif event.note == "expired":
         key = "given up more" if event.more else "given up"
         said = LINES[lang][key].format(name=said.partition(": ")[2] or said, count=event.more)
     return one_line(said, LONGEST_SHORT_ERROR) if template == "short" else said
@@ -346,7 +348,7 @@ def _digest(event: Event, lang: str) -> List[str]:
 def _told_of_itself(event: Event, lang: str, late_s: float) -> List[str]:
     lines, said = [], LINES[lang]
     if event.still_s:
-        key = "silent" if event.note == "unresponsive" else "still"
+        key = "silent" if (event.note or "").startswith("unresponsive") else "still"
         lines.append(said[key].format(span=say_duration(event.still_s, lang)))
     if event.slept_s:
         lines.append(said["slept"].format(span=say_duration(event.slept_s, lang)))
@@ -372,9 +374,9 @@ def _progress(progress: Progress, lang: str, template: str) -> str:
     step, total = progress.step, progress.total
     if not total or total < 0:
         return LINES[lang]["step"].format(step=step)
-    # Down and not to the nearest: it is full, and 100 %, at the end and not before.
     share = 1.0 if step >= total else max(step, 0) / total
-    percent, full = f"{int(share * 100)}%", int(share * CELLS)
+    # It is full, and 100 %, at the end and not before; else the nearest whole one, as tqdm shows it.
+    percent, full = f"{100 if share == 1.0 else min(round(share * 100), 99)}%", int(share * CELLS)
     if template == "short":
         return f"{step}/{total} ({percent})"
     return f"{FULL * full}{EMPTY * (CELLS - full)} {percent} ({step}/{total})"
@@ -411,7 +413,8 @@ def _verdict(verdict: Mapping[str, Any], lang: str) -> str:
     """Whether its metric is better than what it is compared with, and by how much."""
     said = LINES[lang]
     if verdict["value"] is None:
-        return said["no metric"].format(metric=verdict["metric"])
+        seen = verdict.get("seen")
+        return said["no number" if seen else "no metric"].format(metric=verdict["metric"], seen=seen)
     words = {"metric": verdict["metric"], "value": _number(verdict["value"])}
     if verdict["baseline"] is None:
         return said["nothing before"].format(**words)

@@ -60,7 +60,7 @@ def against(
     if not metric:
         return None
     if number(metrics.get(metric)) is None:
-        return {"metric": metric, "value": None}
+        return {"metric": metric, "value": None, "seen": str(metrics.get(metric, ""))[:40]}
     if baseline != BEST:
         return of(metrics, metric, number(baseline))
     if earlier is None:

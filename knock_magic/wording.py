@@ -5,7 +5,7 @@ Korean is written so that nothing has to agree with the last sound of a name, wh
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Dict, Mapping
 
 Words = Mapping[str, Mapping[str, str]]
 
@@ -69,6 +69,7 @@ NOTES: Words = {
         "lost": "was lost with its machine",
         "again": "is running again",
         "unresponsive": "hangs: its kernel does not respond",
+        "unresponsive script": "hangs: its Python does not respond",
         "nan": "reports NaN or infinity",
         "killed": "was killed",
         "scheduler": "was stopped by the scheduler",
@@ -82,6 +83,7 @@ NOTES: Words = {
         "lost": "컴퓨터나 커널이 통째로 사라져 끊겼어요",
         "again": "다시 진행 중이에요",
         "unresponsive": "커널이 응답하지 않아요",
+        "unresponsive script": "파이썬이 응답하지 않아요",
         "nan": "지표에 NaN이나 무한대가 나왔어요",
         "killed": "강제로 종료됐어요",
         "scheduler": "스케줄러가 작업을 종료했어요",
@@ -160,6 +162,7 @@ LINES: Words = {
         "best of one": "the run before, {baseline}",
         "nothing before": "{metric} {value}: no earlier run to compare it with",
         "no metric": "no number was reported as {metric}",
+        "no number": "{metric} is {seen}, so it can't be compared",
         "higher": "higher is better",
         "lower": "lower is better",
         "still": "For {span} there was no step and no output, and its processes did nothing.",
@@ -184,10 +187,11 @@ LINES: Words = {
         "better": "{metric} {value}: {baseline}보다 {by} 좋아졌어요({direction})",
         "worse": "{metric} {value}: {baseline}보다 {by} 나빠졌어요({direction})",
         "same": "{metric} {value}: 변화 없음({baseline})",
-        "best so far": "이전 {count}번 중 최고 {baseline}",
+        "best so far": "이전 {count}번 중 가장 좋은 값 {baseline}",
         "best of one": "지난번 {baseline}",
         "nothing before": "{metric} {value}: 비교할 이전 실행이 없어요",
         "no metric": "{metric} 값이 보고되지 않았어요",
+        "no number": "{metric} 값이 숫자가 아니어서({seen}) 비교할 수 없어요",
         "higher": "높을수록 좋음",
         "lower": "낮을수록 좋음",
         "still": "{span} 동안 진행도, 출력도, 프로세스의 움직임도 없었어요.",
@@ -219,3 +223,11 @@ FAULTS: Words = {
         "none": "{name} 템플릿은 없어요.",
     },
 }
+
+
+def became(metric: str, value: str) -> Dict[str, str]:
+    """That `metric` is NaN or infinite, in each language."""
+    return {
+        "en": f"{metric} became {value}",
+        "ko": f"{metric} 값이 {value}{'이' if value == 'nan' else '가'} 됐어요",
+    }

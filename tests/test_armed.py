@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -18,7 +19,7 @@ from conftest import Home, Kernel, linux_only, poll
 from phone import Phone
 
 import knock_magic as knock
-from knock_magic import armed, knocker
+from knock_magic import armed, knocker, signs
 from knock_magic.errors import UsageError
 from knock_magic.runs import Run
 
@@ -452,7 +453,8 @@ def test_a_forked_child_does_not_speak_for_its_parent(script: Script, phone: Pho
         ({"min": -1}, ["min="]),
         ({"every": True}, ["every=", "a bool"]),
         ({"stall": {}}, ["stall=", "a dict"]),
-        ({"baseline": "worst"}, ["baseline=", "best"]),
+        ({"metric": "acc", "baseline": "worst"}, ["baseline=", "best"]),
+        ({"baseline": "best"}, ["baseline=", 'metric="val_acc"']),
         ({"template": "shrot"}, ["Did you mean short?"]),
         ({"to": ""}, ["to= needs a value"]),
     ],
@@ -518,6 +520,22 @@ def test_a_fault_of_ours_leaves_the_code_alone(
 
     assert train() == "untouched"
     assert "a fault of its own" in caplog.text
+
+
+def test_progress_of_a_worker_is_that_of_the_only_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: List[Any] = []
+    monkeypatch.setattr(signs, "sampler", signs.Sampler())
+    tracks = [signs.Track(Run(name, lambda event: None), {"on": []}) for name in ("one", "two")]
+    monkeypatch.setattr(armed, "tell_progress", lambda run, *_: told.append(run))
+
+    for open_now in (tracks[:1], tracks, []):
+        signs.sampler._tracks[:] = open_now
+        knock.progress(1)
+        worker = threading.Thread(target=knock.progress, args=(1,))
+        worker.start()
+        worker.join()
+
+    assert told == [tracks[0].run]
 
 
 def test_no_call_of_progress_raises_and_a_loss_may_be_called_total(monkeypatch: pytest.MonkeyPatch) -> None:

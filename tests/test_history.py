@@ -121,8 +121,8 @@ def test_a_runs_detail_has_all_its_curves(put: Put, ask: Ask) -> None:
 
     shown = ask("--run", run[:8], KNOCK_LANG="ko").stdout
 
-    assert "train_loss █▅▁▃ 최고 1" in shown
-    assert "val_acc ▁▅█▇ 최고 0.9" in shown
+    assert "train_loss █▅▁▃ 가장 좋은 값 1" in shown
+    assert "val_acc ▁▅█▇ 가장 좋은 값 0.9" in shown
     assert json.loads(ask("--json").stdout)[0]["curves"] == CURVES
 
 

@@ -87,3 +87,14 @@ def test_a_million_steps_are_kept_in_a_few() -> None:
 
     assert len(pace._samples) <= MOST_SAMPLES
     assert pace.left_s(40_000, 10_000.0) == pytest.approx(10_000.0, rel=0.01)
+
+
+def test_what_held_it_up_is_not_its_pace() -> None:
+    pace = pace_of([2.0] * 10)
+    pace.leave_out()
+    assert pace.left_s(25, 3620.0) == pytest.approx(28.0)
+
+    pace.add(3620.0, 11)
+    pace.add(3622.0, 12)
+
+    assert pace.left_s(25, 3622.0) == pytest.approx(26.0)

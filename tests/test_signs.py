@@ -15,9 +15,10 @@ import pytest
 from conftest import Home, Kernel, linux_only
 from phone import Phone
 
-from knock_magic.event import Event
+from knock_magic.event import Event, Progress
 from knock_magic.runs import Run
 from knock_magic.signs import Track
+from knock_magic.template import render
 
 # One track, looked at by hand.
 
@@ -101,6 +102,28 @@ def test_totals_may_change_and_be_missing() -> None:
     assert said == [(1, 10), (2, 20), (3, None), (1, 5), (1, 5), (1, 5)]
 
 
+class Refusing:
+    @property
+    def device(self) -> str:
+        raise RuntimeError
+
+    def __int__(self) -> int:
+        raise RuntimeError
+
+
+def test_what_can_not_be_looked_at_costs_nothing_else() -> None:
+    scene = Scene(every_s=1.0)
+
+    scene.report(1, 9, bad=Refusing(), loss=0.5)
+    scene.pass_by(3)
+    for step, total in ((10**400, 10**401), (Refusing(), 9), (2, 10**400)):
+        scene.report(step, total)
+        scene.pass_by(3)
+
+    assert scene.told[-1].metrics["loss"] == 0.5
+    assert scene.told[-1].progress == Progress(2, None)
+
+
 def test_ten_thousand_metrics_are_fifty() -> None:
     scene = Scene()
 
@@ -174,6 +197,22 @@ def test_a_loss_that_is_no_number_is_warned_of_once(metrics: Dict[str, Any], war
     assert scene.said() == (["nan"] if warned else [])
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", ["loss became nan", "💡 The numbers became NaN. Lower the learning rate"]),
+        ("ko", ["loss 값이 nan이 됐어요", "💡 값이 NaN이 됐어요. 학습률을 낮추고"]),
+    ],
+)
+def test_the_warning_says_of_which_and_what_to_try(lang: str, said: List[str]) -> None:
+    scene = Scene()
+    scene.report(7, 9, acc=0.5, loss=float("nan"))
+
+    text = render(scene.told[0], lang=lang).text
+
+    assert all(each in text for each in said)
+
+
 def test_only_the_first_rank_warns() -> None:
     scene = Scene(rank=3)
     scene.report(1, 5, loss=float("nan"))
@@ -202,6 +241,23 @@ def test_a_loop_stalls_by_its_own_pace() -> None:
     scene.pass_by(5)
     assert scene.said() == ["stalled", "again"]
     assert scene.told[1].event == "progress"
+
+
+def test_what_has_stalled_is_not_told_to_be_on_its_way_nor_to_be_slow() -> None:
+    scene = Scene(stall_s=60.0, every_s=30.0)
+    for step in range(10):
+        scene.report(step, 20)
+        scene.pass_by(10)
+    scene.pass_by(3600)
+    stalled = scene.said().index("stalled")
+    assert scene.said()[stalled + 1 :] == []
+
+    scene.report(10, 20)
+    scene.pass_by(40)
+
+    assert scene.said()[stalled + 1 :] == ["again", "progress"]
+    eta_s = scene.told[-1].progress.eta_s  # type: ignore[union-attr]
+    assert eta_s == pytest.approx(90, abs=20)
 
 
 def test_without_a_pace_nothing_stalls_unless_it_was_asked() -> None:
@@ -550,7 +606,7 @@ def test_nothing_is_left_after_unloading(
 @pytest.mark.once
 def test_a_command_is_told_of_by_the_clock_and_stalls(home: Home, phone: Phone) -> None:
     command = [sys.executable, "-c", "import time; print('x'); time.sleep(8)"]
-    words = ["run", "silent", "--every", "2s", "--stall", "2s", "--", *command]
+    words = ["run", "silent", "--every", "1s", "--stall", "4s", "--", *command]
 
     subprocess.run([sys.executable, "-m", "knock_magic", *words], env=home.knocking_at(phone), check=True, timeout=60)
 

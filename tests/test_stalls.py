@@ -7,8 +7,11 @@ from typing import Optional
 import pytest
 
 from knock_magic import stalls
+from knock_magic.courier import _hangs
+from knock_magic.event import Event
 from knock_magic.life import has_worked
 from knock_magic.stalls import Pulse
+from knock_magic.template import render
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -120,3 +123,15 @@ def test_a_courier_looks_seldom_where_nothing_was_asked() -> None:
     assert stalls.beat_s(None) == 30.0
     assert stalls.beat_s(900.0) == 30.0
     assert stalls.beat_s(2.0) == 0.5
+
+
+def test_a_script_that_hangs_is_not_called_a_kernel() -> None:
+    said = {
+        (lang, is_script): render(Event("stalled", "train", 0.0, note=_hangs({"script": is_script})), lang=lang).title
+        for lang in ("en", "ko")
+        for is_script in (True, False)
+    }
+
+    assert "its Python does not respond" in said["en", True]
+    assert "파이썬이 응답하지 않아요" in said["ko", True]
+    assert "its kernel does not respond" in said["en", False]

@@ -80,7 +80,7 @@ BEFORE = {"best": 0.5, "best_of": 7}
             "acc 0.6: no earlier run to compare it with",
         ),
         ({"loss": 1}, {"metric": "acc", "baseline": "0.83"}, None, "no number was reported as acc"),
-        ({"acc": "nan"}, {"metric": "acc", "baseline": "0.83"}, None, "no number was reported as acc"),
+        ({"acc": "nan"}, {"metric": "acc", "baseline": "0.83"}, None, "acc is nan, so it can't be compared"),
         ({"acc": 0.6}, {"metric": "acc", "baseline": "best"}, None, ""),  # the courier knows what was before
         ({"acc": 0.6}, {"metric": "acc", "baseline": None}, None, ""),
         ({"acc": 0.6}, {}, None, ""),
@@ -102,7 +102,7 @@ def test_it_is_said_in_korean_and_in_one_line() -> None:
     event = Event("finished", "resnet", 0.0, duration_s=60, metrics={"val_acc": 0.913}, verdict=found)
 
     assert render(event, "short", lang="ko").text == (
-        "✅ resnet 끝났어요 · 1분 · val_acc 0.913 · val_acc 0.913: 이전 3번 중 최고 0.9보다 0.013 좋아졌어요(높을수록 좋음)"
+        "✅ resnet 끝났어요 · 1분 · val_acc 0.913 · val_acc 0.913: 이전 3번 중 가장 좋은 값 0.9보다 0.013 좋아졌어요(높을수록 좋음)"
     )
 
 
