@@ -19,6 +19,7 @@ from knock_magic.guard import guarded
 from knock_magic.language import pick
 from knock_magic.metrics import MOST_METRICS, as_metric
 from knock_magic.runs import Run
+from knock_magic.wording import became
 
 Texts = Mapping[str, str]
 Lazy = Callable[[], Mapping[str, Any]]
@@ -54,7 +55,7 @@ class Training:
         self._run: Optional[Run] = None
         self._rules: Mapping[str, Any] = {}
         self._is_own = False
-        self._ends_well = False
+        self._ends_well: Callable[[], bool] = _never
         self._why: Mapping[str, Metric] = {}
         self._looked_mono = -math.inf
 
@@ -67,17 +68,25 @@ class Training:
         return self._run is not None and not self._run.ended
 
     @guarded
-    def begin(self, name: str, *, first: bool = True, ends_well: bool = False, thread: Optional[int] = None) -> None:
+    def begin(
+        self,
+        name: str,
+        *,
+        first: bool = True,
+        ends_well: Optional[Callable[[], bool]] = None,
+        thread: Optional[int] = None,
+    ) -> None:
         """A training begins, called `name` where the options have no name.
 
         Args:
             name: what it is called.
             first: whether this process is the first of its job, for launchers that set no variable with its rank.
-            ends_well: the framework tells of no end at all: with its cell it ends as the cell does, and well.
+            ends_well: whether what ended without a word and without an error has ended well, for a framework that
+                tells of no end at all; else it has not.
             thread: whose cell it is in, if not this thread's.
         """
         self._leave(None)
-        self._run, self._is_own, self._ends_well, self._why = None, False, ends_well, {}
+        self._run, self._is_own, self._ends_well, self._why = None, False, ends_well or _never, {}
         door = knocker.current()
         if door.settings.disable or not (first or runs.rank(os.environ) is not None):
             return
@@ -132,12 +141,16 @@ class Training:
         """What it was in is over, and it said nothing."""
         if not self._is_own or self._run is None:
             return
-        if error is not None or self._ends_well:
+        if error is not None or self._ends_well():
             self.end(error)
         else:  # somebody caught the error, so it is not known how it ended; but not well
             run = self._run
             run.interrupt(note=LEFT)
             self.end()
+
+
+def _never() -> bool:
+    return False
 
 
 def told(metrics: Mapping[str, Any]) -> Dict[str, Metric]:
@@ -172,16 +185,15 @@ _NO_BETTER = {
     },
     "ko": {
         "why": "{span} 동안 {monitor} 값이 나아지지 않았어요",
-        "best": "(최고 {best})",
-        "best at": "(최고 {best}, {where})",
+        "best": "(가장 좋은 값 {best})",
+        "best at": "(가장 좋은 값 {best}, {where})",
     },
 }
 
 
 def not_a_number(monitor: str, value: Any) -> Texts:
     """`monitor` is NaN or infinite."""
-    shown = as_metric(value)
-    return {"en": f"{monitor} became {shown}", "ko": f"{monitor} 값이 정상이 아니에요({shown})"}
+    return became(monitor, str(as_metric(value)))
 
 
 # Frameworks.

@@ -26,19 +26,28 @@ class KnockCallback:
         self._training = Training(name, options)
         self._n_trials = n_trials
         self._done = 0
+        self._total: Optional[int] = None
+        self._deadline: Optional[datetime.datetime] = None
         self._counts = dict.fromkeys(_COUNTED.values(), 0)
 
     @guarded
     def __call__(self, study: Any, trial: FrozenTrial) -> None:
         at_once = bool(of_the_loop("reseed_sampler_rng", "optuna"))  # so it is where several trials run at once
         total = self._n_trials or (None if at_once else of_the_loop("n_trials", "optuna"))
-        why = None if at_once else _why_no_more(study)
+        deadline = None if at_once else _deadline()
+        why = None if at_once else _why_no_more(study, deadline)
         with self._training.lock:
+            self._total, self._deadline = total, deadline
             if not self._training.is_open:
                 self._done, self._counts = 0, dict.fromkeys(_COUNTED.values(), 0)
                 thread = self._training.thread if at_once else None
-                self._training.begin(study.study_name, ends_well=True, thread=thread)
+                self._training.begin(study.study_name, ends_well=lambda: self._ended_well(study), thread=thread)
             self._count(trial, total, why, _best(study))
+
+    def _ended_well(self, study: Any) -> bool:
+        """Whether it may have ended here as it was to: not where trials are missing, and nothing else ends it."""
+        is_over = self._deadline is not None and datetime.datetime.now() >= self._deadline
+        return self._total is None or is_over or bool(getattr(study, "_stop_flag", False))
 
     def _count(self, trial: FrozenTrial, total: Optional[int], why: Optional[Texts], best: Dict[str, Any]) -> None:
         self._done += 1
@@ -56,13 +65,19 @@ class KnockCallback:
 _COUNTED = {TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
-def _why_no_more(study: Any) -> Optional[Texts]:
+def _deadline() -> Optional[datetime.datetime]:
+    """When its timeout is over."""
+    limit, began = of_the_loop("timeout", "optuna"), of_the_loop("time_start", "optuna")
+    return None if limit is None or began is None else began + datetime.timedelta(seconds=limit)
+
+
+def _why_no_more(study: Any, deadline: Optional[datetime.datetime]) -> Optional[Texts]:
     """Why the loop ends after this trial, if it does."""
     if getattr(study, "_stop_flag", False):
         return {"en": "study.stop() was called", "ko": "study.stop()을 호출했어요"}
-    limit, began = of_the_loop("timeout", "optuna"), of_the_loop("time_start", "optuna")
-    if limit is None or began is None or (datetime.datetime.now() - began).total_seconds() < limit:
+    if deadline is None or datetime.datetime.now() < deadline:
         return None
+    limit = of_the_loop("timeout", "optuna")
     return {
         "en": f"its timeout of {say_duration(limit, 'en')} is over",
         "ko": f"제한 시간 {say_duration(limit, 'ko')}이 지났어요",

@@ -60,8 +60,8 @@ class KnockCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc,unu
             monitor = next(iter(scores))
             best = early.best_scores[data][monitor][-1]
             best = best[0] if isinstance(best, tuple) else best
-            at = int(model.best_iteration)
-            metrics = {f"best_{data}-{monitor}": best, "best_iteration": at}
+            at = int(model.best_iteration) + 1  # counted from 1, as its progress is
+            metrics = {f"best_{data}-{monitor}": best, "best_round": at}
             if early.current_rounds >= early.rounds:
                 self._training.stopped(no_better(f"{data}-{monitor}", early.rounds, "round", best, at))
         self._training.end(metrics=metrics)

@@ -8,11 +8,12 @@ from typing import Any, Callable, Dict, List
 import pytest
 from phone import Phone
 
+from knock_magic import loose
 from knock_magic.event import Progress
 from knock_magic.knocker import Knocker
 from knock_magic.training import STOPPED, no_better, not_a_number
 
-from .trainings import TRAININGS, must_be_there
+from .trainings import TRAININGS, Broken, must_be_there
 
 Steps = Callable[[], List[Progress]]
 
@@ -100,8 +101,8 @@ def test_xgboost_did_not_improve(door: Knocker, phone: Phone) -> None:
     told = ended("xgboost", phone, 300, early_stopping_rounds=5)
 
     best, score = told["gave"].best_iteration, told["gave"].best_score
-    assert told[STOPPED] == f"val-logloss did not improve for 5 rounds, best {score:.4g} at round {best}"
-    assert told["best_iteration"] == best
+    assert told[STOPPED] == f"val-logloss did not improve for 5 rounds, best {score:.4g} at round {best + 1}"
+    assert told["best_round"] == best + 1
     assert told["best_val-logloss"] == pytest.approx(score)
 
 
@@ -215,6 +216,26 @@ def test_optuna_counts_what_was_pruned_and_what_failed(door: Knocker, phone: Pho
     assert told == {"best_value": 0.25, "best_trial": 2, "best_params": "x=0.25", "pruned": 1, "failed": 1}
 
 
+def test_a_study_whose_error_was_caught_has_not_finished(door: Knocker, phone: Phone) -> None:
+    made = must_be_there("optuna").KnockCallback("it")
+
+    with pytest.raises(Broken):
+        TRAININGS["optuna"](made, 5, Broken())
+    loose.end_all(None)  # as at the end of a cell that went on
+
+    assert "stopped before its end" in phone.wait_for(name="it")["title"]
+
+
+def test_a_study_that_somebody_stopped_after_us_has_finished(door: Knocker, phone: Phone) -> None:
+    made = must_be_there("optuna").KnockCallback("it")
+    import optuna
+
+    optuna.create_study().optimize(lambda trial: 1.0, n_trials=9, callbacks=[made, lambda study, trial: study.stop()])
+    loose.end_all(None)
+
+    assert phone.wait_for(name="it")["event"] == "finished"
+
+
 def test_optuna_with_several_jobs_knocks_once(door: Knocker, phone: Phone) -> None:
     made = must_be_there("optuna").KnockCallback("it", n_trials=6)
     import optuna
@@ -253,19 +274,19 @@ def test_a_random_search_is_counted_too(door: Knocker, phone: Phone) -> None:
         (
             no_better("val_loss", 5, "epoch", 0.2134, 12),
             "val_loss did not improve for 5 epochs, best 0.2134 at epoch 12",
-            "5에포크 동안 val_loss 값이 나아지지 않았어요(최고 0.2134, 12에포크)",
+            "5에포크 동안 val_loss 값이 나아지지 않았어요(가장 좋은 값 0.2134, 12에포크)",
         ),
         (
             no_better("eval_loss", 3, "evaluation", 0.3, 400, "step"),
             "eval_loss did not improve for 3 evaluations, best 0.3 at step 400",
-            "평가 3번 동안 eval_loss 값이 나아지지 않았어요(최고 0.3, 400스텝)",
+            "평가 3번 동안 eval_loss 값이 나아지지 않았어요(가장 좋은 값 0.3, 400스텝)",
         ),
         (
             no_better("auc", 50, "round"),
             "auc did not improve for 50 rounds",
             "50라운드 동안 auc 값이 나아지지 않았어요",
         ),
-        (not_a_number("loss", float("nan")), "loss became nan", "loss 값이 정상이 아니에요(nan)"),
+        (not_a_number("loss", float("nan")), "loss became nan", "loss 값이 nan이 됐어요"),
     ],
 )
 def test_it_is_said_in_both_languages(texts: Dict[str, str], en: str, ko: str) -> None:
