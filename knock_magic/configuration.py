@@ -375,7 +375,7 @@ def _no_channel(written: str, name: str) -> SettingsError:
 
 PREFIX = "KNOCK_"
 NEAR = 0.8
-SECTION_NEAR = 0.85  # c.Slak; c.NotebookApp, which is Jupyter's, is further from c.Notebook
+SECTION_NEAR = 0.8  # c.Slak, c.Slakc; c.NotebookApp, which is Jupyter's, is too much longer than c.Notebook
 
 
 def owner_of(variable: str) -> str:

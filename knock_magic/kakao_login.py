@@ -66,7 +66,7 @@ class Done:
         return pick(
             {
                 "en": f"Logged in to KakaoTalk; it is kept in {self.file_name}."
-                + (f" But {stronger} is set too, and wins." if stronger else ""),
+                + (f" But it is overruled by {stronger}." if stronger else ""),
                 "ko": f"카카오톡에 로그인했어요. {self.file_name} 파일에 저장했어요."
                 + (f" 다만 {stronger} 값이 우선해요." if stronger else ""),
             }

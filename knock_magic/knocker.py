@@ -372,9 +372,10 @@ class Knocker:
             folders.make_private(folder)
             private_file.write(self.mute_path, f"{until:.3f}".encode("ascii"))
         except OSError as error:
+            what, what_ko = ("muted", "끌") if until else ("unmuted", "다시 켤")
             raise SettingsError(
-                f"{folder} can't be written ({error.strerror}), so knocks can't be muted.",
-                f"{folder}에 쓸 수 없어서({error.strerror}) 알림을 끌 수 없어요.",
+                f"{folder} can't be written ({error.strerror}), so knocks can't be {what}.",
+                f"{folder}에 쓸 수 없어서({error.strerror}) 알림을 {what_ko} 수 없어요.",
             ) from None
 
     def close(self) -> None:
@@ -480,7 +481,7 @@ def _warning(answer: Mapping[str, Any]) -> str:
         return language.pick(
             {
                 "en": f"{reason} Nothing more is sent to {name} until `%knock test {name}` works again.",
-                "ko": f"{reason} `%knock test {name}`가 성공할 때까지 {name} 채널로는 보내지 않아요.",
+                "ko": f"{reason} `%knock test {name}` 시험이 성공할 때까지 {name} 채널로는 보내지 않아요.",
             }
         )
     if answer["op"] == "expired":

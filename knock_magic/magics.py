@@ -304,7 +304,7 @@ def saved(knocker: Knocker, name: str, value: Any) -> str:
     where = knocker.configuration.file_name
     return pick(
         {
-            "en": f"Saved in {where}." + (f" But {stronger} is set too, and wins." if stronger else ""),
+            "en": f"Saved in {where}." + (f" But it is overruled by {stronger}." if stronger else ""),
             "ko": f"{where} 파일에 저장했어요." + (f" 다만 {stronger} 값이 우선해요." if stronger else ""),
         }
     )

@@ -17,9 +17,9 @@ repository must not choose where knocks go. All of it is optional::
       }
     }
 
-``to``, ``auto``, ``template``, ``lang`` and ``disable`` are the general settings, ``channels`` holds a section
-for each channel with its settings, and ``templates`` the person's own templates: a text (or a list of its
-lines), or one for each outcome. Secrets may stand here: only the owner can read the file.
+``to``, ``auto``, ``template``, ``on``, ``every``, ``stall``, ``lang``, ``tail`` and ``disable`` are the general
+settings, ``channels`` holds a section for each channel with its settings, and ``templates`` the person's own
+templates: a text (or a list of its lines), or one for each outcome. Secrets may stand here: only the owner can read the file.
 """
 
 from __future__ import annotations

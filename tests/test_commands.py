@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from knock_magic import death, knocker, language, login, messages, status
-from knock_magic.errors import UsageError
+from knock_magic.errors import SettingsError, UsageError
 from knock_magic.knocker import Knocker
 from knock_magic.magics import KnockMagics
 from knock_magic.options import from_values
@@ -200,6 +200,7 @@ def test_and_so_is_one_that_was_made_just_now(command: str, desk: Desk) -> None:
     ("section", "said"),
     [
         ("Slak", ["c.Slak sets nothing. Did you mean c.Slack?"]),
+        ("Slakc", ["c.Slakc sets nothing. Did you mean c.Slack?"]),
         ("slack", ["c.slack sets nothing. Did you mean c.Slack?"]),
         ("Knok", ["c.Knok sets nothing. Did you mean c.Knock?"]),
         ("Slack", []),
@@ -280,3 +281,18 @@ def test_its_options_stand_deeper_than_its_commands(desk: Desk) -> None:
     at = {line.split()[0]: len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()}
 
     assert at["--every"] == at["%knock"] + 2 == at["%%knock"] + 2
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(60.0, "알림을 끌 수 없어요"), (0.0, "알림을 다시 켤 수 없어요")])
+def test_what_can_not_be_written_down_is_told_for_what_was_asked(
+    seconds: float, said: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(knocker.private_file, "write", full)
+
+    with pytest.raises(SettingsError) as caught:
+        desk.open().mute(seconds)
+
+    assert said in caught.value.texts["ko"]

@@ -59,13 +59,33 @@ class User(Unicode):
         return text
 
 
+# Which channel has the accounts of a domain; a provider may have other domains as well, such as a company's own.
+_CHANNELS = {
+    **{
+        "naver.com": "naver",
+        "daum.net": "daum",
+        "hanmail.net": "daum",
+        "gmail.com": "gmail",
+        "googlemail.com": "gmail",
+    },
+    **dict.fromkeys(("kakao.com", "nate.com", "outlook.com", "hotmail.com", "icloud.com"), "email"),
+}
+
+
 class Account(User):
     """The user name of a mailbox, or its whole address."""
 
     def validate(self, obj: Any, value: Any) -> Any:
-        """Refuse what can't stand before an @."""
+        """Refuse what can't stand before an @, and what is another provider's."""
         text = super().validate(obj, value)
         _checked(text if "@" in text or not text else f"{text}@example.com")
+        domain = text.rpartition("@")[2].lower()
+        owner = _CHANNELS.get(domain, obj.key)
+        if owner != obj.key:
+            raise Explained(
+                f"is an address of {domain}; for that there is the channel {owner}.",
+                f"{domain} 주소예요. 이 주소로 보내려면 {owner} 채널을 써 주세요.",
+            )
         return text
 
 
@@ -87,6 +107,8 @@ class Addresses(ListTrait):
     def validate(self, obj: Any, value: Any) -> Any:
         """Refuse what no mail can be sent to; each address is there once."""
         texts = [value] if isinstance(value, str) else super().validate(obj, value) or []
+        if any(isinstance(text, str) and ";" in text for text in texts):
+            raise Explained("must be separated by commas, not by ;", "세미콜론(;)이 아니라 쉼표로 나눠 주세요.")
         return list(dict.fromkeys(_checked(text.strip()) for text in texts if isinstance(text, str) and text.strip()))
 
 

@@ -125,7 +125,7 @@ class Kakao(HttpChannel):
     client_secret = Token(help="Client secret, if it is switched on for the key.").tag(
         config=True, ko="클라이언트 시크릿(켜져 있을 때)"
     )
-    redirect_uri = Link(REDIRECT_URI, help="Redirect URI that is registered for the key.").tag(
+    redirect_uri = Link(REDIRECT_URI, example=REDIRECT_URI, help="Redirect URI that is registered for the key.").tag(
         config=True, ko="키에 등록한 리다이렉트 URI"
     )
     refresh_token = Token(help="Refresh token from the login.").tag(

@@ -163,6 +163,7 @@ class Slack(HttpChannel):
         help="Address of an incoming webhook.",
         hosts=("hooks.slack.com", "hooks.slack-gov.com"),
         example="https://hooks.slack.com/services/T.../B.../...",
+        paths=("/services/*/*/*",),  # a workflow's is /triggers/.., and takes another form of message
     ).tag(config=True, ko="인커밍 웹훅 주소")
     token = Token(
         help="Bot token, in place of a webhook.",

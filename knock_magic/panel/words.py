@@ -83,7 +83,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "next step": {"en": "Put it right above, and test again.", "ko": "위에서 고친 뒤 다시 테스트해 주세요."},
     "saved in": {"en": "Saved in {where}.", "ko": "{where}에 저장했어요."},
     "stronger": {
-        "en": "But {names} is set too, and wins.",
+        "en": "But it is overruled by {names}.",
         "ko": "다만 {names} 값이 우선해요.",
     },
     "saved unready": {

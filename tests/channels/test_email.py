@@ -449,6 +449,11 @@ def test_what_is_missing_is_named(given: Dict[str, Any], missing: List[str]) -> 
     assert Email(**given).missing() == missing
 
 
+def test_addresses_parted_by_a_semicolon_are_refused_where_they_are_typed() -> None:
+    with pytest.raises(SettingsError, match="separated by commas, not by ;"):
+        Email().put("to", ["a@x.kr; b@x.kr"])
+
+
 # Its page.
 
 

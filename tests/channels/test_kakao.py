@@ -443,3 +443,8 @@ def test_a_rest_api_key_that_is_none_is_refused_where_it_is_typed(wrong: str) ->
 
     assert "32" in caught.value.texts["en"]
     assert wrong not in str(caught.value.texts)
+
+
+def test_a_wrong_redirect_uri_is_told_what_one_looks_like() -> None:
+    with pytest.raises(SettingsError, match="http://localhost:8910"):
+        Kakao().put("redirect_uri", "localhost")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from knock_magic.channels.daum import Daum
+from knock_magic.channels.gmail import Gmail
 from knock_magic.channels.naver import Naver
 from knock_magic.errors import SettingsError
 
@@ -57,3 +61,25 @@ def test_its_settings_are_the_account_alone() -> None:
 def test_an_id_that_is_none_is_refused_where_it_is_typed(wrong: str) -> None:
     with pytest.raises(SettingsError):
         Naver().put("user", wrong)
+
+
+@pytest.mark.parametrize(
+    ("channel", "user", "owner"),
+    [
+        (Naver, "minsu@gmail.com", "gmail"),
+        (Gmail, "minsu@naver.com", "naver"),
+        (Daum, "minsu@kakao.com", "email"),
+        (Daum, "minsu@hanmail.net", ""),
+        (Gmail, "minsu@lab.example", ""),
+    ],
+)
+def test_another_provider_s_account_is_refused_where_it_is_typed(channel: Any, user: str, owner: str) -> None:
+    if not owner:
+        channel().put("user", user)
+        return
+
+    with pytest.raises(SettingsError) as caught:
+        channel().put("user", user)
+
+    assert f"the channel {owner}." in caught.value.texts["en"]
+    assert f"{owner} 채널을 써 주세요." in caught.value.texts["ko"]

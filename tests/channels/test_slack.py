@@ -480,3 +480,19 @@ def test_a_channel_that_is_an_address_is_refused_where_it_is_typed() -> None:
         Slack().put("channel", "https://app.slack.com/client/T/C")
 
     assert "C0123456789" in caught.value.texts["ko"]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://hooks.slack.com/services", "잘렸어요"),
+        ("https://hooks.slack.com/services/T0/B0", "잘렸어요"),
+        ("https://hooks.slack.com/", "웹훅 주소가 아니라 다른 Slack 주소"),
+        ("https://hooks.slack.com/triggers/T0/123/abc", "웹훅 주소가 아니라 다른 Slack 주소"),
+    ],
+)
+def test_an_address_of_slack_that_is_no_incoming_webhook_is_refused_where_it_is_typed(address: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Slack().put("webhook_url", address)
+
+    assert said in caught.value.texts["ko"]
