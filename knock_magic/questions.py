@@ -89,7 +89,7 @@ def run(knocker: Knocker, person: Person, channel: str = "", startup_folder: str
 def _choose(knocker: Knocker, person: Person) -> str:
     """The channel that the person wants; empty for none."""
     names = sorted(channels.names(), key=_order)
-    person.say(pick({"en": "Where shall it knock?", "ko": "어디로 알려 드릴까요?"}))
+    person.say(pick({"en": "Where should it knock?", "ko": "어디로 알려 드릴까요?"}))
     states = status.states(knocker)
     for number, name in enumerate(names, 1):
         person.say(f"  {number:>2}  {name:<14} {_label(name)} · {_state(states[name])}")
@@ -222,7 +222,7 @@ def _template(knocker: Knocker, person: Person) -> None:
 DURATIONS: Dict[str, language.Texts] = {
     "auto": {"en": "Cells knock by themselves from", "ko": "이만큼 걸린 셀부터 자동으로 알리기"},
     "every": {"en": "Send progress every", "ko": "진행 상황을 알릴 간격"},
-    "stall": {"en": "Tell when nothing has happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
+    "stall": {"en": "Tell me when nothing has happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
 }
 
 

@@ -22,7 +22,7 @@ from knock_magic.panel import STEPS, Panel
 from knock_magic.panel.kakao_box import FILLED
 from knock_magic.panel.likeness import LOOKS
 from knock_magic.panel.secret_field import SecretField
-from knock_magic.panel.style import SHEET
+from knock_magic.panel.style import SHEET, linked, numbered
 from knock_magic.settings import Secret, Sources
 
 CANARY = "canary8Zq2531x"
@@ -185,6 +185,7 @@ def test_a_refusal_is_told_in_plain_words_and_nothing_is_saved(open_panel: Open,
 
     assert "It did not arrive." in answer
     assert "no longer accepts this address" in answer
+    assert "Correct it above" in answer
     assert settings(tmp_path) == {}
     one = panel.channels.open_channel
     assert one
@@ -193,6 +194,32 @@ def test_a_refusal_is_told_in_plain_words_and_nothing_is_saved(open_panel: Open,
     one.anyway.click()
 
     assert settings(tmp_path)["channels"] == {"webhook": {"url": phone.url}}
+    assert "k-answer warn" in said(panel)
+
+
+def test_what_may_go_by_itself_is_to_be_tried_later(open_panel: Open, phone: Phone) -> None:
+    panel = open_panel("webhook")
+    phone.answer(500)
+    type_into(panel, "url", phone.url)
+
+    answer = click(panel)
+
+    assert "Try again in a while." in answer
+    assert "Correct it above" not in answer
+
+
+def test_after_a_knock_has_arrived_it_leads_on(open_panel: Open, phone: Phone) -> None:
+    panel = open_panel("webhook")
+    one = panel.channels.open_channel
+    assert one
+    assert "k-gone" in one.onward._dom_classes
+    type_into(panel, "url", phone.url)
+    click(panel)
+    assert "k-gone" not in one.onward._dom_classes
+
+    one.onward.click()
+
+    assert panel.step == "message"
 
 
 def test_what_is_missing_is_said_beside_its_field(open_panel: Open, tmp_path: Path) -> None:
@@ -318,6 +345,34 @@ def test_a_marked_field_is_seen_to_be_marked() -> None:
 
     assert "var(--k-bad)" in SHEET[mark:].split("}")[0]
     assert ".k-fault input{" not in SHEET
+
+
+def test_only_what_can_be_left_out_is_called_optional(open_panel: Open) -> None:
+    panel = open_panel("slack")
+    assert "Optional" not in said(panel, "webhook_url") + said(panel, "token") + said(panel, "channel")
+
+    panel.channels.open("webhook")
+    assert panel.channels.open_channel
+    assert "* has to be filled in." in panel.channels.open_channel.form.widget.children[0].value
+
+    panel.channels.open("ntfy")
+    assert "Optional." in said(panel, "token")
+
+
+def test_a_word_of_the_steps_is_code_only_where_it_is_a_setting() -> None:
+    names = ["link", "channel", "webhook_url"]
+    told = numbered(
+        "1. Register it under Product link, and set link.\n2. Pick the channel, copy into webhook_url.", names
+    )
+
+    assert "Product link, and set <code>link</code>." in told
+    assert "Pick the channel, copy into <code>webhook_url</code>." in told
+    assert numbered("link가 없으면", names) == "<p><code>link</code>가 없으면</p>"
+
+
+def test_only_what_can_be_opened_is_a_link() -> None:
+    assert "<a " not in linked("open https://api.telegram.org/bot<token>/getUpdates, register http://localhost:8910")
+    assert linked("see https://ntfy.sh.").startswith('see <a href="https://ntfy.sh"')
 
 
 # No secret in the document.
@@ -478,9 +533,22 @@ def test_a_preview_shows_the_text_that_is_sent(open_panel: Open) -> None:
 
 def test_done_tells_what_is_set(open_panel: Open, phone: Phone) -> None:
     panel = open_panel(KNOCK_TO="webhook", KNOCK_WEBHOOK_URL=phone.url)
+    panel.when.fields["stall"].value = "20m"
+    panel.when._mute(3600)
     panel.go("done")
 
+    assert "That is all." in panel.done._title.value
+    assert "after 20 min without news" in panel.done._card.value
+    assert "Every cell that runs at least" in panel.done._card.value
+    assert "until " in panel.done._card.value
     assert "Webhook" in panel.done._card.value
     assert panel.done.autoload
     panel.done.autoload.value = True
     assert "Loaded in every later kernel" in panel.done.hint.widget.value
+
+
+def test_done_says_where_no_channel_was_chosen(open_panel: Open) -> None:
+    panel = open_panel()
+    panel.go("done")
+
+    assert "No channel yet. Choose one in step 1." in panel.done._title.value

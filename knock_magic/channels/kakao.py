@@ -94,7 +94,7 @@ class Kakao(HttpChannel):
         "review only members of your app's team can be reached, and the review is for notes that a person sends from a "
         "business app.",
         "ko": "알아 두세요: '나에게 보내기'는 나와의 채팅에 소리나 알림 없이 도착할 수 있어요. "
-        "바로 알아야 하는 일은 소리가 나는 채널(텔레그램, ntfy, 슬랙, 메일)과 함께 써 주세요.\n"
+        "바로 알아야 하는 일은 소리가 나는 채널(텔레그램, ntfy, Slack, 메일)과 함께 써 주세요.\n"
         "1. https://developers.kakao.com 에서 앱을 추가해 주세요(앱 이름, 회사명, 카테고리는 자유예요).\n"
         "2. [앱] > [플랫폼 키] > [REST API 키]에서 키를 복사해 rest_api_key에 넣어 주세요.\n"
         f"3. 같은 곳에 리다이렉트 URI {REDIRECT_URI} 을 등록해 주세요(다른 주소를 쓰려면 redirect_uri도 바꿔 주세요). "

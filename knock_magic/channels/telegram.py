@@ -159,7 +159,7 @@ class Telegram(HttpChannel):
     label = {"en": "Telegram", "ko": "텔레그램"}
     also_called = "휴대폰 핸드폰 phone"
     steps = {
-        "en": "1. Open https://t.me/BotFather, send /newbot, and set the token that you get as token.\n"
+        "en": "1. Open https://t.me/BotFather, send /newbot, and paste the token you get into token.\n"
         "2. Open your new bot and press Start: a bot can't write first.\n"
         "3. Send it any message, open https://api.telegram.org/bot<token>/getUpdates, and set the number at "
         '"chat": {"id": ...} as chat_id. "result":[] means that it got no message yet: send one and load the page again.\n'

@@ -44,7 +44,7 @@ class Panel:
 
     def _write(self, channel: str = "") -> None:
         """Make all of it, in the reader's language."""
-        self.channels = ChannelsStep(self._knocker, self._changed, channel, self._drafts)
+        self.channels = ChannelsStep(self._knocker, self._changed, channel, self._drafts, self._goer("message"))
         self.message = MessageStep(self._knocker, self._changed, self._translated)
         self.when = WhenStep(self._knocker, self._changed)
         self.done = DoneStep(self._knocker, self._folder, self._changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import ipywidgets
 
@@ -35,10 +35,16 @@ class ChannelsStep:
     """The list, and the channel that is open."""
 
     def __init__(
-        self, knocker: Knocker, changed: Go, first: str = "", drafts: Optional[Dict[str, Draft]] = None
+        self,
+        knocker: Knocker,
+        changed: Go,
+        first: str = "",
+        drafts: Optional[Dict[str, Draft]] = None,
+        onward: Go = lambda: None,
     ) -> None:
         self._knocker = knocker
         self._changed = changed
+        self._onward = onward
         self._drafts = {} if drafts is None else drafts  # what was typed outlives the page it was typed in
         self._list = column()
         self._one = column()
@@ -86,7 +92,7 @@ class ChannelsStep:
     def _row(self, name: str, state: status.State) -> Any:
         label, key = _label(name), escaped(name)
         text = _state_words(state)
-        if name in draft.in_use(self._knocker) and state.kind != "bad":
+        if name in draft.in_use(self._knocker) and state.kind != "bad" and state.word != "needs":
             text = f"{say('knocks here')} · {text}" if state.ago_s is not None else say("knocks here")
         face = (
             f'<div class="k-face" aria-hidden="true">{_mark(label)}<span class="k-name">{escaped(label)}'
@@ -114,7 +120,7 @@ class ChannelsStep:
         """Show the channel `name`."""
         drafted = self._drafts.setdefault(name, Draft(self._knocker, name))
         drafted.faults.clear()  # what was wrong is in no field any more
-        self.open_channel = OneChannel(self._knocker, drafted, self.close, self._changed)
+        self.open_channel = OneChannel(self._knocker, drafted, self.close, self._changed, self._onward)
         replace(self._one, [self.open_channel.widget])
         show(self._list, False)
         show(self._one, True)
@@ -123,7 +129,7 @@ class ChannelsStep:
 class OneChannel:
     """One channel: how to obtain what it needs, its form, and its test."""
 
-    def __init__(self, knocker: Knocker, drafted: Draft, back: Go, changed: Go) -> None:
+    def __init__(self, knocker: Knocker, drafted: Draft, back: Go, changed: Go, onward: Go = lambda: None) -> None:
         self._knocker = knocker
         self._changed = changed
         self.name = name = drafted.name
@@ -139,7 +145,9 @@ class OneChannel:
         self.anyway = button(say("save anyway"), self.save_anyway, "k-quiet")
         self.forget_button = button(say("forget"), self.forget, "k-quiet")
         self.use = tick(say("use it"), name in draft.in_use(knocker), self._switch)
+        self.onward = button(say("onward", step=say("message")), onward, "k-quiet")
         show(self.anyway, False)
+        show(self.onward, False)
         self._title = page("")
         self.widget = column(button(say("back"), back, "k-quiet"), self._title, *self._body())
         self._draw()
@@ -153,7 +161,7 @@ class OneChannel:
             self.test_button.description = say("save")
             self.answer.rest("")
             return [*body, self.form.widget, wrapped(self.test_button, classes=["k-gap"]), self.answer.widget]
-        actions = wrapped(self.test_button, self.anyway, self.use, self.forget_button, classes=["k-gap"])
+        actions = wrapped(self.test_button, self.anyway, self.use, self.forget_button, self.onward, classes=["k-gap"])
         login = [self.login.widget] if self.login else []
         return [*body, self.form.widget, *login, actions, self.answer.widget, self.place.widget]
 
@@ -230,7 +238,7 @@ class OneChannel:
             if result is not None and result["ok"]:
                 self._arrived(say_duration(time.monotonic() - began))
             else:
-                self._did_not_arrive(result["reason"] if result is not None else "")
+                self._did_not_arrive(result or {})
         except KnockError as problem:
             self.answer.bad(str(problem))
         finally:
@@ -245,12 +253,15 @@ class OneChannel:
         taken = self._knocker.channel(self.name).only_taken
         self.answer.good(pick(taken) if taken else there, self._saved(stronger))
         self.test_button.description = say("test again")
+        show(self.onward, True)
         self._changed()
 
-    def _did_not_arrive(self, reason: str) -> None:
+    def _did_not_arrive(self, result: Mapping[str, Any]) -> None:
         self.draft.withdraw()
+        reason = result.get("reason", "")
         if reason:
-            self.answer.bad(say("not arrived"), reason, say("next step"))
+            # What may go by itself is no fault of what was typed.
+            self.answer.bad(say("not arrived"), reason, say("next step" if result.get("permanent") else "later"))
             self._mark_mentioned(reason)
         else:
             self.answer.bad(say("no answer"))
@@ -289,7 +300,8 @@ class OneChannel:
         self.form.rest()
         show(self.anyway, False)
         self._draw()
-        self.answer.good(say(key, where=self._knocker.configuration.file_name), _wins(stronger))
+        tell = self.answer.warn if key == "saved unready" else self.answer.good
+        tell(say(key, where=self._knocker.configuration.file_name), _wins(stronger))
         self._changed()
 
     def _saved(self, stronger: List[str]) -> str:

@@ -11,7 +11,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.panel.parts import Hint, column, page, tick
 from knock_magic.panel.place_box import PlaceBox
-from knock_magic.panel.style import escaped
+from knock_magic.panel.style import escaped, sentence
 from knock_magic.panel.words import say
 
 LINE = "%load_ext knock"
@@ -24,12 +24,13 @@ class DoneStep:
         self._knocker = knocker
         self._folder = startup_folder
         self._changed = changed
+        self._title = page("")
         self._card = page("")
         self.hint = Hint()
         self.autoload = tick(say("autoload"), autoload.is_on(startup_folder), self._load) if startup_folder else None
         self.place = PlaceBox(knocker, lambda: draft.in_use(knocker), self._moved)
         self.widget = column(
-            page(f"<h2>{escaped(say('done title'))}</h2><p class='k-lead'>{escaped(say('done lead'))}</p>"),
+            self._title,
             self._card,
             page(f'<h3 class="k-group k-gap">{escaped(say("paste"))}</h3><pre class="k-copy">{LINE}</pre>'),
             *([page('<div class="k-gap"></div>'), self.autoload, self.hint.widget] if self.autoload else []),
@@ -43,6 +44,8 @@ class DoneStep:
 
     def draw(self) -> None:
         """Show what is set now."""
+        title = say("done title" if draft.in_use(self._knocker) else "done not yet")
+        self._title.value = f"<h2>{escaped(title)}</h2><p class='k-lead'>{escaped(say('done lead'))}</p>"
         rows = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(said)}</dd>" for name, said in self._rows())
         self._card.value = f'<div class="k-steps"><dl>{rows}</dl></div>'
 
@@ -55,10 +58,15 @@ class DoneStep:
             (say("row channels"), labels or say("no channel yet")),
             (say("row message"), settings.template),
             (say("row outcomes"), outcomes),
-            (say("row when"), status.muted_line(knocker) or status.auto_line(knocker)),
+            (say("row when"), sentence(status.auto_line(knocker))),
         ]
         if settings.every:
             rows.append((say("row progress"), say_duration(settings.every)))
+        if settings.stall:
+            rows.append((say("row stall"), say("after silence", span=say_duration(settings.stall))))
+        muted = status.muted_line(knocker)
+        if muted:
+            rows.append((say("row mute"), muted.partition(" ")[2] if muted.startswith("muted ") else muted))
         return [*rows, (say("where"), knocker.configuration.file_name)]
 
     def _load(self, on: bool) -> None:

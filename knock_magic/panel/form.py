@@ -9,10 +9,10 @@ from traitlets import Bool, Enum, Float, Integer, List as ListTrait, TraitType
 
 from knock_magic.draft import Draft
 from knock_magic.language import pick
-from knock_magic.panel.parts import Hint, column, styled
+from knock_magic.panel.parts import Hint, column, page, styled
 from knock_magic.panel.secret_field import SecretField
 from knock_magic.panel.words import say
-from knock_magic.settings import Secret, expected_of, label_of
+from knock_magic.settings import Secret, Settings, expected_of, label_of
 
 LARGEST = 2**31 - 1  # of a number without an upper bound
 
@@ -24,6 +24,8 @@ class Form:
         self._draft = draft
         self._changed = changed
         self._is_filling = False
+        # Where one of several ways is needed, no field of any way is simply optional; the steps tell of the ways.
+        self._has_ways = type(draft.channel).missing is not Settings.missing
         fields: Mapping[str, TraitType] = {name: trait for name, trait in draft.fields.items() if name not in without}
         self.fields: Dict[str, Any] = {}
         self.hints: Dict[str, Hint] = {name: Hint() for name in fields}
@@ -31,11 +33,14 @@ class Form:
             self.fields[name] = self._field(name, trait)
             if not isinstance(trait, Bool):
                 styled(self.fields[name], "k-field", *_width(trait))
-        self.widget = column(*(each for name in fields for each in (self.fields[name], self.hints[name].widget)))
+        needed = [page(f'<div class="k-hint">{say("needed")}</div>')] if any(map(_is_needed, fields.values())) else []
+        self.widget = column(
+            *needed, *(each for name in fields for each in (self.fields[name], self.hints[name].widget))
+        )
         self.rest()
 
     def _field(self, name: str, trait: TraitType) -> Any:
-        label = f"{label_of(trait).rstrip('.')} ({name})" + (" *" if trait.metadata.get("required") else "")
+        label = f"{label_of(trait).rstrip('.')} ({name})" + (" *" if _is_needed(trait) else "")
         value = getattr(self._draft.channel, name)
         common = {"description": label, "style": {"description_width": "initial"}}
         if isinstance(trait, Secret):
@@ -131,11 +136,15 @@ class Form:
         parts = [say("set by", where=where)] if where else []
         if isinstance(trait, Secret) and self._draft.is_stored(name):
             parts.append(say("type to replace"))
-        elif not trait.metadata.get("required") and not self._draft.is_stored(name):
+        elif not (self._has_ways or trait.metadata.get("required") or self._draft.is_stored(name)):
             parts.append(say("optional"))
         if isinstance(trait, Secret):
             parts.append(say("leave it"))
         self.hints[name].plain(" ".join(parts))
+
+
+def _is_needed(trait: TraitType) -> bool:
+    return bool(trait.metadata.get("required"))
 
 
 def _width(trait: TraitType) -> Any:

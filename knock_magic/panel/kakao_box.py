@@ -13,7 +13,7 @@ from knock_magic.kakao_login import ASKED_FOR, KakaoLogin
 from knock_magic.knocker import Knocker
 from knock_magic.panel.parts import Answer, button, column, page, show, styled
 from knock_magic.panel.secret_field import SecretField
-from knock_magic.panel.style import escaped, numbered
+from knock_magic.panel.style import escaped, numbered, sentence
 from knock_magic.panel.words import say
 
 FILLED = ("refresh_token",)  # what the login sets, so that nobody has to
@@ -83,7 +83,7 @@ class KakaoBox:
             self._login = KakaoLogin(self._knocker)
             begun = self._login.begin(**typed)
         except KnockError as problem:
-            self.answer.bad(str(problem))
+            self.answer.bad(sentence(str(problem)))
             return
         self.link.value = (
             f'<div class="k-small">{numbered(say("kakao open"), [])}</div><p class="k-small"><a class="k-go" href="{escaped(begun.address)}" '
@@ -116,7 +116,7 @@ class KakaoBox:
         except KnockError as problem:
             if not self._login.is_open:
                 self._close()
-            self.answer.bad(str(problem))
+            self.answer.bad(sentence(str(problem)))
             self._refused(str(problem))
             return
         for name in ASKED_FOR:

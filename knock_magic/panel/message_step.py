@@ -58,13 +58,14 @@ class MessageStep:
             page(f"<h2>{escaped(say('message title'))}</h2><p class='k-lead'>{escaped(say('message lead'))}</p>"),
             self._templates,
             self.editor.widget,
-            page(f'<h3 class="k-group">{escaped(say("preview of"))}</h3>'),
-            wrapped(*self._shown.values()),
-            styled(self.shots, "k-gap"),
-            page(f'<h3 class="k-group k-gap">{escaped(say("outcomes"))}</h3>'),
+            page(f'<h3 class="k-group">{escaped(say("outcomes"))}</h3>'),
             wrapped(*self.outcomes.values(), classes=["k-ticks"]),
             styled(self.language, "k-field", "k-narrow"),
             self.hint.widget,
+            # Last, for its height changes with what is shown.
+            page(f'<h3 class="k-group">{escaped(say("preview of"))}</h3>'),
+            wrapped(*self._shown.values()),
+            styled(self.shots, "k-gap"),
         )
         self._draw_templates()
         self._look(self._outcome)

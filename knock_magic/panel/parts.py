@@ -108,6 +108,10 @@ class Answer:
         """It arrived."""
         self._say("good", "✓", self._lines(title, more))
 
+    def warn(self, title: str, *more: str) -> None:
+        """It was done, and does not work."""
+        self._say("warn", "!", self._lines(title, more))
+
     def bad(self, title: str, *more: str) -> None:
         """It did not, why, and what to do."""
         self._say("bad", "!", self._lines(title, more))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import List
+from typing import Any, List
 
 _FONT = (
     "-apple-system,BlinkMacSystemFont,'Segoe UI',Pretendard,'Apple SD Gothic Neo','Malgun Gothic','Noto Sans KR',"
@@ -147,6 +147,7 @@ font-size:14px!important;line-height:1.5!important;font-weight:500;color:var(--k
 .knock-panel .k-answer>span{{flex:none;width:20px;text-align:center;font-weight:700;line-height:1.6}}
 .knock-panel .k-answer.good{{background:rgba(31,146,84,.11)}} .knock-panel .k-answer.good>span,.knock-panel .k-answer.good b{{color:var(--k-good)}}
 .knock-panel .k-answer.bad{{background:rgba(209,59,59,.1)}} .knock-panel .k-answer.bad>span,.knock-panel .k-answer.bad b{{color:var(--k-bad)}}
+.knock-panel .k-answer.warn{{background:rgba(200,140,0,.13)}} .knock-panel .k-answer.warn>span,.knock-panel .k-answer.warn b{{color:var(--k-warn)}}
 .knock-panel .k-busy{{display:inline-block;width:14px;height:14px;margin-top:4px;border:2px solid var(--k-line);border-top-color:var(--k-accent);border-radius:50%;animation:k-turn .8s linear infinite}}
 @keyframes k-turn{{to{{transform:rotate(360deg)}}}}
 @media (prefers-reduced-motion:reduce){{.knock-panel .k-busy{{animation-duration:3s}}}}
@@ -185,10 +186,17 @@ def escaped(text: str) -> str:
     return html.escape(text)
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital letter at its beginning, unless it begins with the name of a setting."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+
+
 def linked(text: str) -> str:
     """`text` as HTML, with its addresses as links that open beside the notebook."""
     parts, at = [], 0
     for found in _LINK.finditer(text):
+        if text[found.end() :].startswith("<") or found.group(0).startswith("http://localhost"):
+            continue  # to be completed, or to be registered somewhere: nobody can open it
         address = html.escape(found.group(0))
         parts += [html.escape(text[at : found.start()])]
         parts += [f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>']
@@ -214,6 +222,15 @@ def numbered(steps: str, names: List[str]) -> str:
 def _named(text: str, names: List[str]) -> str:
     if not names:
         return text
-    words = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    # Not inside a link's address; a plain word such as "to" or "user" is one only where letters of Korean may follow.
-    return re.sub(rf"(?<![\w/.@-])({words})(?![A-Za-z0-9_/@-])(?![^<]*>)(?![^<]*</a>)", r"<code>\1</code>", text)
+    made_up = "|".join(sorted((re.escape(name) for name in names if "_" in name), key=len, reverse=True))
+    plain = "|".join(sorted((re.escape(name) for name in names if "_" not in name), key=len, reverse=True))
+    # A plain word such as "link" or "channel" is a setting only where one sets it, or where Korean goes on at once.
+    said = rf"(?:(?<=into )|(?<=set )|(?<=with )|(?<=[Ww]ithout )|(?<=</code> and ))({plain})|({plain})(?=[가-힣])"
+    for words in (rf"({made_up})" if made_up else "", said if plain else ""):
+        if words:  # and never inside a link's address
+            text = re.sub(rf"(?<![\w/.@-])(?:{words})(?![A-Za-z0-9_/@-])(?![^<]*>)(?![^<]*</a>)", _as_code, text)
+    return text
+
+
+def _as_code(found: Any) -> str:
+    return f"<code>{found.group(0)}</code>"

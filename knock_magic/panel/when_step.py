@@ -12,7 +12,7 @@ from knock_magic import status
 from knock_magic.errors import KnockError, SettingsError
 from knock_magic.knocker import Knocker
 from knock_magic.panel.parts import Hint, button, column, page, show, styled, tick, wrapped
-from knock_magic.panel.style import escaped
+from knock_magic.panel.style import escaped, sentence
 from knock_magic.panel.words import WORDS, say
 from knock_magic.pasted import cleaned
 
@@ -104,7 +104,7 @@ class WhenStep:
         self._changed()
 
     def _say_muted(self) -> None:
-        self.muted.plain(status.muted_line(self._knocker) or status.not_muted())
+        self.muted.plain(sentence(status.muted_line(self._knocker) or status.not_muted()))
 
 
 def _bare(text: str) -> str:

@@ -14,7 +14,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "done": {"en": "Done", "ko": "완료"},
     "open": {"en": "(this one is open)", "ko": "(지금 보는 단계)"},
     # Channels.
-    "channels title": {"en": "Where shall it knock?", "ko": "어디로 알려 드릴까요?"},
+    "channels title": {"en": "Where should it knock?", "ko": "어디로 알려 드릴까요?"},
     "channels lead": {
         "en": "Choose one, follow its steps, and press Test: a real knock goes out at once.",
         "ko": "하나를 골라 안내대로 채우고 테스트를 누르면 바로 알림을 보내 드려요.",
@@ -27,7 +27,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     },
     "in use": {"en": "In use", "ko": "사용 중"},
     "korean": {"en": "Korean services", "ko": "한국 서비스"},
-    "others": {"en": "Everywhere", "ko": "그 밖의 서비스"},
+    "others": {"en": "Other services", "ko": "그 밖의 서비스"},
     "built in": {"en": "Without any setting", "ko": "설정 없이 바로"},
     "ready": {"en": "ready", "ko": "준비됨"},
     "needs": {"en": "needs set-up", "ko": "설정 필요"},
@@ -42,7 +42,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "steps": {"en": "How to get what it needs", "ko": "준비하는 방법"},
     "form": {"en": "Settings", "ko": "설정"},
     "required": {"en": "needed", "ko": "필수"},
-    "optional": {"en": "optional", "ko": "선택"},
+    "optional": {"en": "Optional.", "ko": "선택이에요."},
     "fill in": {"en": "Please fill this in.", "ko": "이 칸을 채워 주세요."},
     "saved secret": {"en": "saved ••••", "ko": "저장됨 ••••"},
     "taken secret": {"en": "taken ••••", "ko": "입력됨 ••••"},
@@ -71,7 +71,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "still sending": {"en": "Knocking … {seconds} s", "ko": "보내는 중 … {seconds}초"},
     "arrived": {"en": "Arrived in {span}.", "ko": "{span} 만에 도착했어요."},
     "look there": {
-        "en": "Look at {label}: there is a knock.",
+        "en": "Check {label}: a knock is there.",
         "ko": "{label}에서 알림을 확인해 보세요.",
     },
     "not arrived": {"en": "It did not arrive.", "ko": "도착하지 않았어요."},
@@ -80,7 +80,10 @@ WORDS: Dict[str, Dict[str, str]] = {
         "ko": "30초 안에 응답이 없었어요. 자동으로 다시 보내고, 결과는 %knock으로 볼 수 있어요.",
     },
     "look here": {"en": "Look at this one.", "ko": "이 값을 확인해 주세요."},
-    "next step": {"en": "Put it right above, and test again.", "ko": "위에서 고친 뒤 다시 테스트해 주세요."},
+    "next step": {"en": "Correct it above, and test again.", "ko": "위에서 고친 뒤 다시 테스트해 주세요."},
+    "later": {"en": "Try again in a while.", "ko": "잠시 뒤 다시 테스트해 주세요."},
+    "onward": {"en": "Next: {step} ›", "ko": "다음: {step} ›"},
+    "needed": {"en": "* has to be filled in.", "ko": "* 표시는 꼭 채워야 해요."},
     "saved in": {"en": "Saved in {where}.", "ko": "{where}에 저장했어요."},
     "stronger": {
         "en": "But it is overruled by {names}.",
@@ -170,7 +173,7 @@ WORDS: Dict[str, Dict[str, str]] = {
         "ko": "내 드라이브에 있는 파일이라 나만 읽을 수 있어요. 다음 런타임은 이렇게 시작해 주세요.",
     },
     # Message.
-    "message title": {"en": "What shall it say?", "ko": "어떻게 알려 드릴까요?"},
+    "message title": {"en": "What should it say?", "ko": "어떻게 알려 드릴까요?"},
     "message lead": {
         "en": "This is how a knock looks, on each of your channels.",
         "ko": "고른 채널마다 알림이 이렇게 보여요.",
@@ -197,40 +200,44 @@ WORDS: Dict[str, Dict[str, str]] = {
     "finished": {"en": "finished", "ko": "끝남"},
     "failed run": {"en": "failed", "ko": "실패"},
     "interrupted": {"en": "interrupted", "ko": "중단"},
-    "died": {"en": "died", "ko": "커널 죽음"},
+    "died": {"en": "died", "ko": "커널 종료"},
     "stalled": {"en": "stalled", "ko": "멈춤"},
     "progress": {"en": "progress", "ko": "진행 상황"},
     "started": {"en": "started", "ko": "시작"},
     # When.
-    "when title": {"en": "When shall it knock?", "ko": "언제 알려 드릴까요?"},
+    "when title": {"en": "When should it knock?", "ko": "언제 알려 드릴까요?"},
     "when lead": {
         "en": "Cells with %%knock always knock. These are for all the others.",
         "ko": "%%knock을 쓴 셀은 항상 알려요. 나머지 셀은 여기서 정해요.",
     },
-    "auto on": {"en": "Knock for long cells by themselves", "ko": "오래 걸린 셀은 자동으로 알리기"},
+    "auto on": {"en": "Knock for every long cell", "ko": "오래 걸린 셀은 자동으로 알리기"},
     "auto": {"en": "A cell is long when it runs at least", "ko": "자동으로 알릴 최소 시간"},
-    "every": {"en": "Tell the progress every", "ko": "진행 상황을 알릴 간격"},
-    "stall": {"en": "Tell when nothing happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
+    "every": {"en": "Send progress every", "ko": "진행 상황을 알릴 간격"},
+    "stall": {"en": "Tell me when nothing has happened for", "ko": "이만큼 아무 일도 없으면 알리기"},
     "span hint": {"en": "For example 60s, 15m, 1h30m; or off.", "ko": "예: 60s, 15m, 1h30m. 끄려면 off"},
     "span fault": {
         "en": "Write a time such as 60s, 15m or 1h30m, or off.",
         "ko": "60s, 15m, 1h30m처럼 쓰거나 off로 꺼 주세요.",
     },
     "stall hint": {
-        "en": "For example 15m; off: it is told by the run's own pace.",
+        "en": "For example 15m; off: judged by the run's own pace.",
         "ko": "예: 15m. off면 학습 속도에 맞춰 판단해요.",
     },
     "kept": {"en": "Saved.", "ko": "저장했어요."},
     "mute": {"en": "Silence for a while", "ko": "잠시 알림 끄기"},
-    "mute off": {"en": "unmute", "ko": "다시 켜기"},
+    "mute off": {"en": "Unmute", "ko": "다시 켜기"},
     "mute 1h": {"en": "1 hour", "ko": "1시간"},
     "mute 8h": {"en": "8 hours", "ko": "8시간"},
     "mute 2d": {"en": "2 days", "ko": "2일"},
     # Done.
     "done title": {"en": "That is all.", "ko": "준비 끝이에요."},
-    "done lead": {"en": "From here on, this is what happens.", "ko": "이제부터 이렇게 알려 드려요."},
+    "done not yet": {
+        "en": "No channel yet. Choose one in step 1.",
+        "ko": "아직 채널이 없어요. 1단계에서 골라 주세요.",
+    },
+    "done lead": {"en": "This is how it is set up now.", "ko": "이제부터 이렇게 알려 드려요."},
     "paste": {
-        "en": "For the next notebook: one click marks it, then copy.",
+        "en": "For the next notebook: one click selects it, then copy.",
         "ko": "다음 노트북 첫 셀에 붙여 넣어 주세요. 한 번 누르면 전체가 선택돼요.",
     },
     "autoload": {
@@ -246,6 +253,9 @@ WORDS: Dict[str, Dict[str, str]] = {
     "row message": {"en": "Message", "ko": "메시지"},
     "row when": {"en": "When", "ko": "시점"},
     "row progress": {"en": "Progress", "ko": "진행 상황"},
+    "row stall": {"en": "Stalled", "ko": "멈춤"},
+    "row mute": {"en": "Muted", "ko": "알림 끄기"},
+    "after silence": {"en": "after {span} without news", "ko": "{span} 동안 아무 일도 없으면"},
     "row outcomes": {"en": "Outcomes", "ko": "결과"},
 }
 
