@@ -98,7 +98,7 @@ def _choose(knocker: Knocker, person: Person) -> str:
         typed = person.ask(prompt)
         if not typed:
             return ""
-        if typed.isdigit() and 1 <= int(typed) <= len(names):
+        if typed.isdecimal() and 1 <= int(typed) <= len(names):
             return names[int(typed) - 1]
         try:
             channels.find(typed.lower())

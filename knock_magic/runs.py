@@ -195,7 +195,7 @@ _JOBS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "PMIX_NAMESPACE", "MASTER_PORT")
 
 def rank(environ: Mapping[str, str]) -> Optional[int]:
     """This process's rank in its distributed job; None outside of one."""
-    found = next((environ[name] for name in _RANKS if environ.get(name, "").isdigit()), None)
+    found = next((environ[name] for name in _RANKS if environ.get(name, "").isdecimal()), None)
     return None if found is None else int(found)
 
 
