@@ -520,7 +520,7 @@ class Courier:
             self._out_of_order.pop(facts["fingerprint"], None)
             late_s = retry.late(facts["happened_at"], facts["planned_at"], now, facts["attempts"])
             self._do("done", knock, channel, now, late_s, handle, lost or "")
-            self._do("take_back", facts["fingerprint"])
+            self._do("take_back", facts["fingerprint"], facts["event"] == "test")
         elif result["permanent"]:
             self._do("give_up", knock, channel, now, result["reason"])
             if result.get("revoked") and facts["event"] != "test":

@@ -80,6 +80,19 @@ def test_a_test_is_no_part_of_it(road: Road, phone: Phone) -> None:
     assert sorted(knock["event"] for knock in phone.knocks) == ["finished", "finished", "test"]
 
 
+def test_a_test_does_not_wait_for_the_new_day(road: Road, phone: Phone) -> None:
+    """Whoever tests the channel hears at once why nothing comes."""
+    phone.answer(429, {"Retry-After": "900"})
+    road.teach("webhook", phone.url)
+    road.hear("result", id=road.tell_kept("one", ["webhook"], "finished"))
+    phone.answer(429, {"Retry-After": "900"})
+
+    answer = road.hear("result", id=road.tell_kept("knock", ["webhook"], "test"))
+
+    assert "429" in answer["reason"]
+    assert road.states() == {"due": 1, "failed": 1}
+
+
 def event(name: str, kind: str = "finished", **more: Any) -> Dict[str, Any]:
     return {**Event(kind, name, 0.0, 60.0, 60.0).to_json(), **more}
 
