@@ -15,9 +15,12 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from knock_magic import channels, cli, history, language, options
+from knock_magic.channels import webhook
+from knock_magic.event import Event
 from knock_magic.knocker import Knocker
 from knock_magic.magics import KnockMagics
 from knock_magic.settings import Sources, label_of
+from knock_magic.template import render
 
 ROOT = Path(__file__).parent.parent
 PAGES = {"README.md": "en", "README.ko.md": "ko"}
@@ -52,6 +55,15 @@ def test_the_table_of_channels_is_that_of_the_code(page: str) -> None:
         text = path.read_text(encoding="utf-8")
 
     assert between(text) == made
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_webhook_s_fields_are_in_each_language(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    body = webhook.payload(render(Event("finished", "resnet", 0.0, 1.0, 1.0), lang="en"))
+
+    assert not [field for field in body if not re.search(rf"^\|[^|]*`{field}`", text, re.MULTILINE)]
+    assert "X-Knock-Signature: sha256=" in text
 
 
 def blocks(page: str, kind: str) -> List[str]:
