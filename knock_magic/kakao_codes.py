@@ -65,10 +65,8 @@ _ROWS: Tuple[Tuple[Tuple[Any, ...], Trouble], ...] = (
         (-531,),
         Trouble(
             "revoked",
-            "this month's quota of messages is used up. When the next month has begun, send a test: "
-            "%knock test kakao (in a shell: knock test kakao)",
-            "이번 달에 보낼 수 있는 메시지를 다 썼어요. 다음 달이 되면 %knock test kakao"
-            "(셸에서는 knock test kakao)를 실행해 주세요",
+            "this month's quota of messages is used up. There is a new one next month",
+            "이번 달에 보낼 수 있는 메시지를 다 썼어요. 다음 달에 다시 보낼 수 있어요",
         ),
     ),
     (

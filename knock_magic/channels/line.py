@@ -20,9 +20,9 @@ REFUSALS: Tuple[Tuple[str, bool, str, str], ...] = (
     (
         "Failed to send messages",
         True,
-        "you have not added the account as a friend, or have blocked it. Add it in the LINE app (the QR code stands "
-        "under Messaging API), then type %knock test line",
-        "공식 계정을 친구로 추가하지 않았거나 차단했어요. [Messaging API] 탭의 QR 코드로 친구 추가한 뒤 %knock test line을 실행해 주세요",
+        "you have not added the account as a friend, or have blocked it. Add it in the LINE app: the QR code is on the "
+        "Messaging API tab",
+        "공식 계정을 친구로 추가하지 않았거나 차단했어요. [Messaging API] 탭의 QR 코드로 친구 추가해 주세요",
     ),
     (
         "The property, 'to'",
@@ -45,8 +45,8 @@ REFUSALS: Tuple[Tuple[str, bool, str, str], ...] = (
     (
         "You have reached your monthly limit",
         True,
-        "this month's messages are used up. Choose a larger plan, or type %knock test line when the next month has begun",
-        "이번 달 메시지를 다 썼어요. 요금제를 바꾸거나, 다음 달이 되면 %knock test line을 실행해 주세요",
+        "this month's messages are used up. Choose a larger plan, or wait for the next month",
+        "이번 달 메시지를 다 썼어요. 요금제를 바꾸거나 다음 달까지 기다려 주세요",
     ),
 )
 
