@@ -36,21 +36,21 @@ def seen(within_s: float = ANSWER_S) -> Optional[List[Gpu]]:
         return None
     answers: queue.Queue[Optional[List[Gpu]]] = queue.Queue()
     # A process that waits for a driver can't be killed, nor waited for: so a thread does that, and may be left behind.
-    threading.Thread(target=lambda: answers.put(_asked(path)), name="knock-gpus", daemon=True).start()
+    threading.Thread(target=lambda: answers.put(_asked(path, within_s)), name="knock-gpus", daemon=True).start()
     try:
         return answers.get(timeout=within_s)
     except queue.Empty:
         return None
 
 
-def _asked(path: str) -> Optional[List[Gpu]]:
+def _asked(path: str, within_s: float) -> Optional[List[Gpu]]:
     try:
         done = subprocess.run(
             [path, f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=ANSWER_S,
+            timeout=within_s,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):

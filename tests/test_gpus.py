@@ -253,6 +253,59 @@ def test_a_number_that_is_not_there_is_told(fake: Fake) -> None:
         wait_until_free(7)
 
 
+def test_a_number_may_be_text_and_a_word_is_none(fake: Fake) -> None:
+    fake(f"{A100}\n{IDLE}")
+
+    assert wait_until_free("1", every=0.01) == 1
+    with pytest.raises(UsageError, match=r"a GPU is named by its number, .* got 'cuda:1'"):
+        wait_until_free("cuda:1")
+
+
+def test_a_card_that_tells_nothing_is_not_waited_for(fake: Fake) -> None:
+    fake(f"{IDLE}\n{SLICED}")
+
+    with pytest.raises(UsageError, match="does not tell how much of GPU 2 is in use"):
+        wait_until_free(2)
+    assert wait_until_free(every=0.01) == 1
+
+    fake(SLICED)
+    with pytest.raises(UsageError, match="GPU 2"):
+        wait_until_free()
+
+
+def test_a_bad_answer_in_the_night_does_not_end_it(fake: Fake) -> None:
+    log = fake(BUSY, "Failed to initialize NVML", IDLE)
+
+    assert wait_until_free(1, every=0.01) == 1
+    assert len(lines(log)) == 5
+
+
+def test_a_slow_answer_is_waited_for(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(IDLE)
+    monkeypatch.setattr(gpus, "ANSWER_S", 0.01)  # what a message would wait
+    script = tmp_path / "bin" / "nvidia-smi"
+    script.write_text(script.read_text().replace("#!/bin/sh\n", "#!/bin/sh\nsleep 0.1\n"))
+
+    assert wait_until_free(1, looks=1) == 1
+
+
+def test_the_message_says_which_one_is_free(fake: Fake, home: Home, phone: Phone) -> None:
+    fake(f"{A100}\n{IDLE}")
+    code = (
+        "import knock; from knock_magic.integrations.gpu import wait_until_free\n"
+        "with knock.run('a GPU'): wait_until_free(every=0.01)"
+    )
+
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**home.knocking_at(phone), "PATH": os.environ["PATH"]},
+        check=True,
+        timeout=60,
+    )
+
+    assert "GPU 1: free again" in phone.wait_for(event="finished")["text"]
+
+
 def test_without_nvidia_smi_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
