@@ -89,7 +89,9 @@ def run(name: Any = None, **options: Any) -> Any:
 
 
 def progress(step: Any = None, total: Any = None, /, *more: Any, **metrics: Any) -> None:
-    """Say how far the run is that this is called in; outside of any it does nothing, and it never raises.
+    """Say how far the run is that this is called in, also a ``knock run`` that has started this program.
+
+    Outside of any it does nothing, and it never raises.
 
     ``knock.progress(epoch, 10, loss=loss)``: it knocks where the run has ``--every`` (``every=``), no more often
     than that, and the latest metrics are shown at the end. Loops with a tqdm bar need no such call.

@@ -6,6 +6,7 @@ of ours is logged. Only wrong options are raised, where they are written.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import inspect
 import os
@@ -15,7 +16,7 @@ import types
 from contextvars import ContextVar
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
-from knock_magic import knocker, options
+from knock_magic import knocker, options, relay
 from knock_magic.cleaning import clean, one_line
 from knock_magic.endings import tell_end
 from knock_magic.errors import UsageError, a_kind
@@ -24,7 +25,7 @@ from knock_magic.guard import guarded
 from knock_magic.knocker import Knocker
 from knock_magic.metrics import as_result
 from knock_magic.options import Options
-from knock_magic.runs import Run
+from knock_magic.runs import Run, rank
 
 Function = TypeVar("Function")
 
@@ -207,13 +208,39 @@ def at(step: Any, total: Any, named: Dict[str, Any]) -> Tuple[Any, Any]:
 
 
 def here() -> Tuple[Optional[Run], Mapping[str, Any]]:
-    """The innermost run of this thread with its rules: a piece's, else an armed cell's; no run where there is none."""
+    """The innermost run of this thread with its rules: a piece's, an armed cell's, else that of ``knock run`` around it.
+
+    No run where there is none.
+    """
     around = _around.get()
     if around:
         return around[-1].run, around[-1].rules
     door = knocker.present()
     cell = door.cells.innermost() if door and door.cells else None
-    return (cell.run, cell.rules) if cell else (None, {})
+    if cell:
+        return cell.run, cell.rules
+    return (None, {}) if door and door.cells else _of_the_command()
+
+
+# What is passed on to the ``knock run`` that has started this program, and how often.
+PASSED_ON: Mapping[str, Any] = {"on": ("progress",), "every_s": 1.0}
+_passing: List[Run] = []
+
+
+def _of_the_command() -> Tuple[Optional[Run], Mapping[str, Any]]:
+    """A run whose steps and metrics go to ``knock run``, if that is what has started this program."""
+    pipe = os.environ.get(relay.VARIABLE)
+    if not pipe or rank(os.environ) or not (_passing or relay.is_heard(pipe)):
+        return None, {}
+    if not _passing:
+        from knock_magic.signs import Track, sampler  # not above: to be armed must not slow an import
+
+        run = Run("knock run", lambda event: relay.write(pipe, event))
+        run.track = Track(run, PASSED_ON)
+        sampler.add(run.track)
+        atexit.register(guarded(run.track.tell))
+        _passing.append(run)
+    return _passing[0], PASSED_ON
 
 
 def only_one() -> Tuple[Optional[Run], Mapping[str, Any]]:

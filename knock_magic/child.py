@@ -16,9 +16,11 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Dict, Optional, Sequence, Set, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Set, Union
 
+from knock_magic import relay
 from knock_magic.cleaning import last_lines
+from knock_magic.relay import Ear, Heard
 
 if sys.platform != "win32":
     from knock_magic.terminal import Terminal
@@ -49,13 +51,15 @@ class Ending:
 
 
 class Child:
-    """A running command.
+    """A running command; where it `may_tell`, it can say through a pipe of ours how far it is.
 
     Raises:
         OSError: it can't be started.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], may_tell: bool = False) -> None:
+        self._ear: Optional[Ear] = None
+        self.on_progress: Callable[[Heard], None] = lambda heard: None
         self._tail = Tail()
         self.said = 0  # how often it was heard
         self._passed: Optional[int] = None
@@ -69,6 +73,7 @@ class Child:
             self._terminal = Terminal(0 if reads_keys else tty_fd, takes_input=reads_keys)
         self._listen()
         try:
+            self._ear = _ear() if may_tell else None
             self._process = self._start(command, reads_keys)
         except BaseException:
             self._close()
@@ -83,6 +88,7 @@ class Child:
             stdout=slave if os.isatty(1) else None,
             stderr=slave if os.isatty(2) else subprocess.PIPE,
             bufsize=0,
+            env={**os.environ, relay.VARIABLE: self._ear.path} if self._ear else None,
             start_new_session=True,
             # Dear in a kernel of gigabytes, unsafe among threads; this process has neither yet.
             preexec_fn=terminal.become_controlling if terminal else None,
@@ -116,6 +122,8 @@ class Child:
             self._terminal.give_back()
         for fd in (self._news, self._wake):
             os.close(fd)
+        if self._ear:
+            self._ear.close()
 
     def wait(self) -> Ending:
         """Stand between the command and the world until it has ended."""
@@ -127,6 +135,7 @@ class Child:
             until = time.monotonic() + LONGEST_LAST_WORDS_S
             while self._step(LAST_WORDS_S) and self._sources and time.monotonic() < until:
                 pass
+            self._hear()
         finally:
             self._close()
         number = max(0, -self._process.returncode)
@@ -141,6 +150,8 @@ class Child:
     def _step(self, seconds: Optional[float]) -> bool:
         """Do what there is to do, waiting for it `seconds` at most; False if there was nothing."""
         reading: Set[int] = {self._news, *self._sources}
+        if self._ear:
+            reading.add(self._ear.fd)
         # What is typed when the command has ended is for who reads the terminal next.
         if self._terminal and self._terminal.is_raw and not self._typed and self._process.returncode is None:
             reading.add(0)
@@ -151,12 +162,19 @@ class Child:
                 for number in os.read(fd, CHUNK):
                     self._on_signal(number)
                 continue
+            if self._ear and fd == self._ear.fd:
+                self._hear()
+                continue
             data = _read(fd)
             if data is not None:
                 self._on_keys(data) if fd == 0 else self._on_output(fd, data)
         if writable:
             self._pass_keys()
         return bool(ready or writable)
+
+    def _hear(self) -> None:
+        for heard in self._ear.heard() if self._ear else ():
+            self.on_progress(heard)
 
     def _on_output(self, fd: int, data: bytes) -> None:
         target = self._sources[fd]
@@ -306,8 +324,15 @@ class PlainChild:
             os.write(2, data)
 
 
-def start(command: Sequence[str]) -> Union[Child, PlainChild]:
-    """The command, running.
+def _ear() -> Optional[Ear]:
+    try:
+        return Ear()
+    except OSError:  # a folder for temporary files that takes no pipes, or none at all
+        return None
+
+
+def start(command: Sequence[str], may_tell: bool = False) -> Union[Child, PlainChild]:
+    """The command, running; where it `may_tell`, what it says of its progress comes to ``on_progress``.
 
     Raises:
         OSError: it can't be started.
@@ -315,8 +340,8 @@ def start(command: Sequence[str]) -> Union[Child, PlainChild]:
     if sys.platform == "win32":
         return PlainChild(command)
     try:
-        return Child(command)
+        return Child(command, may_tell)
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
-        return Child(["/bin/sh", *command])  # a script without a first line that says what runs it
+        return Child(["/bin/sh", *command], may_tell)  # a script without a first line that says what runs it

@@ -15,6 +15,13 @@ from knock_magic.errors import KnockError, UsageError, did_you_mean
 from knock_magic.language import pick
 
 ANSWER_SECONDS = 30.0
+# What `knock run` can know of its command besides the end.
+REPORTS = {
+    "en": "Steps and metrics, for --every and --metric, are what COMMAND reports by knock.progress or a callback.\n"
+    "The bars of another process can't be read, and on Windows only the end is told.",
+    "ko": "진행 상황과 지표(--every, --metric)는 COMMAND가 knock.progress나 콜백으로 알려 줄 때만 보여요.\n"
+    "다른 프로세스의 진행 막대는 읽지 못하고, Windows에서는 끝났을 때만 알려요.",
+}
 INTERRUPTED = 130  # 128 and SIGINT, as a shell says it
 
 
@@ -226,7 +233,7 @@ def _parsers() -> Tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         "run a command, and knock when it is over",
         "명령을 실행하고 끝나면 알리기",
         "knock run [NAME ...] [OPTIONS] -- COMMAND",
-        options.usage(without=("show",)),
+        f"{options.usage(without=('show',))}\n\n{pick(REPORTS)}",
     )
     send = add("send", "knock with a text", "글 보내기")
     send.add_argument("text", nargs="+", help=pick({"en": "what to say", "ko": "보낼 글"}))

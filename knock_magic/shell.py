@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from typing import Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple, Union
 
 from knock_magic import child, death, knocker
-from knock_magic.armed import begun
-from knock_magic.child import Ending
+from knock_magic.armed import begun, tell_progress
+from knock_magic.child import Child, Ending, PlainChild
 from knock_magic.errors import UsageError
 from knock_magic.event import ErrorInfo
 from knock_magic.guard import guarded
@@ -33,11 +33,11 @@ def main(words: Sequence[str]) -> int:
     door = _door()
     oom_kills = death.oom_kills()
     try:
-        running = child.start(command)
+        running = child.start(command, may_tell=door is not None and not door.settings.disable)
     except OSError as error:
         run, ending = _begin(door, asked, command), _not_started(command[0], error)
     else:
-        run, ending = _begin(door, asked, command, lambda: running.said), running.wait()
+        run, ending = _begin(door, asked, command, running), running.wait()
     _tell_end(run, ending, death.oom_kills() > oom_kills, os.environ)
     if door:
         door.tell_trouble()
@@ -69,12 +69,14 @@ def _door() -> Knocker:
 
 @guarded
 def _begin(
-    door: Optional[Knocker], asked: Options, command: Sequence[str], heard: Callable[[], int] = int
+    door: Optional[Knocker], asked: Options, command: Sequence[str], running: Union[Child, PlainChild, None] = None
 ) -> Optional[Run]:
     if door is None or door.settings.disable:
         return None
     name, rules = asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0)
-    run = begun(door, name, rules, here=False, heard=heard)
+    run = begun(door, name, rules, here=False, heard=lambda: running.said if running else 0)
+    if isinstance(running, Child):
+        running.on_progress = lambda heard: tell_progress(run, rules, *heard)
     run.measure(peak_bytes_of_children)
     return run
 

@@ -172,6 +172,10 @@ class Track:
         """A loop that reports is told of when it does, with where it is then; unless it is late with that."""
         return max(min(every_s, TICK_S), every_s / 10 if self._steps.reports else 0.0)
 
+    def tell(self) -> None:
+        """Tell now where it is, and all that is known of it."""
+        self._tell(self._clock())
+
     def _tell(self, now: float) -> None:
         self._look_far()
         self.run.progress(self._progress(now))

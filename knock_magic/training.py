@@ -41,7 +41,7 @@ UNITS: Mapping[str, Mapping[str, Tuple[str, str]]] = {
 class Training:
     """One framework's trainings, one after the other.
 
-    Within an armed cell or `knock.run` it reports there, and that run knocks. Elsewhere each training is a run of
+    Within an armed cell, `knock.run` or a ``knock run`` it reports there, and that run knocks. Elsewhere each training is a run of
     its own, with the options of `knock.run`. It never raises but for wrong options, where they are written.
     A copy, also a pickled one, is as new: nothing of a run travels.
     """

@@ -49,6 +49,7 @@ FLOORS = (
         "fitting",
         "tables",
         "terminal",
+        "relay",
         "child",
         "patience",
         "redirect",

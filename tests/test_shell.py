@@ -220,6 +220,81 @@ def test_it_tells_that_it_finished(stage: Stage, phone: Phone) -> None:
     assert (told["event"], told["error"], told["metrics"], told["notebook"]) == ("finished", None, {}, None)
 
 
+STEPS = "import knock\nfor n in range(1, 4): knock.progress(n, 10, val_acc=n / 10, note='fine')\n"
+
+
+def test_what_the_command_reports_is_its_runs(stage: Stage, phone: Phone) -> None:
+    """Also where a shell stands between, and the metrics may be compared as a cell's."""
+    command = ["sh", "-c", '"$0" -c "$1"; true', sys.executable, STEPS]
+
+    stage.piped("resnet", "--metric", "val_acc", "--baseline", "0.25", "--every", "0.1s", "--", *command)
+
+    told = phone.wait_for(name="resnet", event="finished")
+    assert told["metrics"] == {"val_acc": 0.3, "note": "fine"}
+    assert "val_acc 0.3" in told["text"]
+    assert "0.25" in told["text"]
+
+
+def test_a_command_says_on_the_way_how_far_it_is(stage: Stage, phone: Phone) -> None:
+    wait = "import sys; print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", f"{STEPS}{wait}"]
+    process = subprocess.Popen(
+        [*KNOCK, "run", "resnet", "--every", "0.2s", "--", *command],
+        env=stage.env(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        told = poll(lambda: next((each for each in phone.knocks if each["progress"]), None), "the step")
+    finally:
+        process.communicate(timeout=30)
+
+    assert (told["progress"]["step"], told["progress"]["total"]) == (3, 10)
+
+
+def test_the_pipe_is_private_and_goes_with_the_command(stage: Stage, phone: Phone) -> None:
+    code = "import os; p = os.environ['KNOCK_RUN_PIPE']; d = os.path.dirname(p)\nprint(p, oct(os.stat(p).st_mode), oct(os.stat(d).st_mode))"
+
+    path, pipe, folder = stage.piped("it", "--", sys.executable, "-c", code).stdout.decode().split()
+
+    assert (pipe, folder) == ("0o10600", "0o40700")
+    assert not Path(path).parent.exists()
+
+
+def test_nonsense_in_the_pipe_costs_nothing(stage: Stage, phone: Phone) -> None:
+    code = (
+        "import os; fd = os.open(os.environ['KNOCK_RUN_PIPE'], os.O_WRONLY)\n"
+        r"""os.write(fd, b'{"step": 1\n\xff\n[]\n{"step": "x", "total": 2, "metrics": {}}\n{"step": 1, "total": 2, "metrics": 3}\n')"""
+        r"""; os.write(fd, b'{"step": 2, "total": 2, "metrics": {"a": 1, "b": []}}\n')"""
+    )
+
+    done = stage.piped("it", "--", sys.executable, "-c", code)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert phone.wait_for(name="it", event="finished")["metrics"] == {"a": 1}
+
+
+def test_a_callback_in_the_command_reports_to_it_and_only_that_knocks(stage: Stage, phone: Phone) -> None:
+    code = (
+        "from knock_magic.training import Training\nfit = Training('fit', {})\n"
+        "fit.begin('fit'); fit.progress(3, 10, {'loss': 0.5}); fit.stopped({'en': 'no better', 'ko': ''}); fit.end()"
+    )
+
+    stage.piped("outer", "--", PYTHON, "-c", code)
+
+    assert phone.wait_for(event="finished")["name"] == "outer"
+    assert phone.knocks[-1]["metrics"] == {"loss": 0.5, "early stopping": "no better"}
+
+
+def test_a_piece_in_the_command_keeps_its_own_metrics(stage: Stage, phone: Phone) -> None:
+    code = "import knock\nwith knock.run('inner'): knock.progress(1, 2, loss=0.5)"
+
+    stage.piped("outer", "--", sys.executable, "-c", code)
+
+    assert phone.wait_for(name="inner", event="finished")["metrics"] == {"loss": 0.5}
+    assert phone.wait_for(name="outer", event="finished")["metrics"] == {}
+
+
 def test_a_failure_brings_the_tail_of_its_errors(stage: Stage, phone: Phone) -> None:
     code = (
         "import sys\nprint('not for the phone')\nfor n in range(100): sys.stderr.write(f'\\r\\x1b[31m{n} %\\x1b[0m')\n"
