@@ -281,3 +281,26 @@ def test_both_kinds_deliver_also_after_the_kernel_s_death(
     assert "theirs: arrived" in said.text
     assert "mine (Mine): ready" in listed.text
     phone.wait_for(lambda knock: len([each for each in phone.knocks if each["event"] == "died"]) == 2, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("카카오톡", "kakao"),
+        ("카톡", "kakao"),
+        ("네이버", "lineworks, naver"),
+        ("카카오", "kakao, kakaowork"),
+        ("Slack", "slack"),
+        ("슬랙", "slack"),
+        ("Google Chat", "googlechat"),
+        ("slakc", "slack"),
+        ("휴대폰", ""),
+        ("", ""),
+        ("!!", ""),
+    ],
+)
+def test_a_channel_is_offered_by_what_people_call_it(typed: str, key: str) -> None:
+    texts = channels.unknown(typed).texts
+
+    assert (f"혹시 {key}인가요?" in texts["ko"]) == bool(key)
+    assert ("Did you mean" in texts["en"]) == bool(key)

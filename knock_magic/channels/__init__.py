@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import re
 from typing import TYPE_CHECKING, List, Optional, Type
 
 from knock_magic.channels.base import Channel
-from knock_magic.errors import UsageError, did_you_mean
+from knock_magic.errors import UsageError, did_you_mean, perhaps
 
 if TYPE_CHECKING:
     from knock_magic.plugins import Files, Packages
@@ -74,12 +75,30 @@ def _own(name: str) -> Type[Channel]:
 
 def unknown(name: str) -> UsageError:
     """The error for a channel that is not there."""
-    hint_en, hint_ko = did_you_mean(name, names())
+    called = _called(name)
+    hint_en, hint_ko = perhaps(called) if called else did_you_mean(name, names())
     known = ", ".join(names())
     return UsageError(
         f"no channel is called {name[:40]!r}.{hint_en} There are: {known}.",
         f"{name[:40]!r} 채널은 없어요.{hint_ko} 쓸 수 있는 채널: {known}",
     )
+
+
+def _called(word: str) -> str:
+    """Which of our own channels people call `word`, by label or otherwise; empty where it says as good as nothing."""
+    typed = _plain(word)
+    if not typed or typed in own():
+        return typed
+    labels = {name: [*_own(name).label.values(), *_own(name).also_called.split()] for name in own()}
+    for matches in (str.__eq__, str.startswith):
+        found = [name for name, texts in labels.items() if any(matches(_plain(text), typed) for text in texts)]
+        if found:
+            return ", ".join(found) if len(found) <= 2 else ""
+    return ""
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\W_]", "", word).casefold()
 
 
 # Someone else's. What finds them is imported late: who has none does not pay for it.
