@@ -13,11 +13,11 @@ class Daum(Mailbox):
     label = {"en": "Daum mail", "ko": "다음 메일"}
     also_called = "한메일 hanmail email"
     steps = {
-        "en": "1. In Daum Mail, open Settings > IMAP/POP3 and choose 'use' for IMAP/SMTP.\n"
-        "2. In your Kakao account, switch two-step verification on and make an app password; copy it into password.\n"
+        "en": "1. In Daum Mail (https://mail.daum.net), open Settings > IMAP/POP3 and choose 'use' for IMAP/SMTP.\n"
+        "2. In your Kakao account (https://accounts.kakao.com), switch two-step verification on and make an app password; copy it into password.\n"
         "3. Set user to your address, such as name@daum.net or name@hanmail.net.",
-        "ko": "1. 다음 메일의 환경설정 > IMAP/POP3에서 IMAP/SMTP를 '사용함'으로 바꿔 주세요.\n"
-        "2. 카카오계정에서 2단계 인증을 켜고 앱 비밀번호를 만들어 password에 넣어 주세요.\n"
+        "ko": "1. 다음 메일(https://mail.daum.net)의 환경설정 > IMAP/POP3에서 IMAP/SMTP를 '사용함'으로 바꿔 주세요.\n"
+        "2. 카카오계정(https://accounts.kakao.com)에서 2단계 인증을 켜고 앱 비밀번호를 만들어 password에 넣어 주세요.\n"
         "3. name@daum.net이나 name@hanmail.net 같은 메일 주소를 user에 넣어 주세요.",
     }
     login_hint = {

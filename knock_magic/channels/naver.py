@@ -13,13 +13,13 @@ class Naver(Mailbox):
     label = {"en": "Naver mail", "ko": "네이버 메일"}
     also_called = "email"
     steps = {
-        "en": "1. In Naver Mail, open Settings > POP3/IMAP and choose 'use'.\n"
+        "en": "1. In Naver Mail (https://mail.naver.com), open Settings > POP3/IMAP and choose 'use'.\n"
         "2. In your Naver account, under Security, switch two-step verification on and, in its settings, make an "
         "application password. It is shown once: copy it into password.\n"
         "3. Set user to your Naver ID.\n"
         "4. If your notebook runs abroad (Colab, Kaggle and most clouds do), switch the block of logins from other "
         "countries off, under Security too.",
-        "ko": "1. 네이버 메일의 환경설정 > POP3/IMAP 설정에서 '사용함'을 골라 주세요.\n"
+        "ko": "1. 네이버 메일(https://mail.naver.com)의 환경설정 > POP3/IMAP 설정에서 '사용함'을 골라 주세요.\n"
         "2. 네이버 내정보 > 보안설정에서 2단계 인증을 켜고, 그 관리 화면에서 애플리케이션 비밀번호를 만들어 주세요. "
         "한 번만 보여 주니 바로 password에 넣어 주세요.\n"
         "3. 네이버 아이디를 user에 넣어 주세요.\n"

@@ -207,6 +207,14 @@ def test_its_steps_name_what_it_needs(name: str) -> None:
                 assert setting in found.steps[lang]
 
 
+@pytest.mark.parametrize("name", [name for name in channels.own() if channels.find(name).is_korean])
+def test_a_korean_service_s_steps_lead_to_its_page(name: str) -> None:
+    found = channels.find(name)
+
+    for lang in ("en", "ko"):
+        assert "https://" in found.steps[lang]
+
+
 @every
 def test_it_is_complete_with_the_settings_of_its_contract_and_not_without(name: str) -> None:
     found = channels.find(name)
