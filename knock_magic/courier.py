@@ -208,7 +208,7 @@ class Courier:
         if metric:
             from knock_magic import verdict  # not above: few runs ask for it
 
-            found.update(verdict.best_of(values, metric))
+            found.update(verdict.best_of(values))
         return found
 
     def _complete(self, event: Line, rules: Line) -> None:
@@ -221,7 +221,7 @@ class Courier:
         if event["event"] in ENDINGS and rules.get("metric") and event.get("verdict") is None:
             from knock_magic import verdict
 
-            event["verdict"] = verdict.against(event["metrics"], rules, run["earlier"])
+            event["verdict"] = verdict.against(event["metrics"], rules, run["earlier"], event.get("lower"))
 
     def _on_beat(self, message: Line) -> None:
         """The interpreter that works on a run answers."""

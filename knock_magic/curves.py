@@ -13,6 +13,8 @@ from knock_magic import verdict
 MOST_POINTS = 48
 MOST_CURVES = 4
 BARS = "▁▂▃▄▅▆▇█"
+FALLS, RISES = "falls", "rises"  # before the points of a metric whose direction is known
+NOTHING: Mapping[str, bool] = {}
 TELLING = ("val", "test", "acc", "score", "f1")  # names with these say how good a run is
 ASIDE = ("lr", "learning_rate", "grad_norm", "momentum")  # and these, how it goes about it
 WIDTH = 24  # characters of a small curve
@@ -62,9 +64,12 @@ class Curves:
             return 3
         return 1 if any(word in words for word in TELLING) else 2
 
-    def written(self) -> Dict[str, str]:
-        """The curves so far, for `read`; one point is none."""
-        return {name: " ".join(points) for name, points in self._points.items() if len(points) > 1}
+    def written(self, lower: Mapping[str, bool] = NOTHING) -> Dict[str, str]:
+        """The curves so far, for `read`; one point is none. Those in `lower` say that they are to fall, or to rise."""
+        words = {name: [FALLS if lower[name] else RISES] for name in self._points if name in lower}
+        return {
+            name: " ".join([*words.get(name, ()), *points]) for name, points in self._points.items() if len(points) > 1
+        }
 
 
 def read(curves: Mapping[str, str]) -> Dict[str, List[float]]:
@@ -73,7 +78,16 @@ def read(curves: Mapping[str, str]) -> Dict[str, List[float]]:
     Raises:
         AttributeError, ValueError: they are none.
     """
-    return {name: [float(point) for point in points.split()] for name, points in curves.items()}
+    return {
+        name: [float(point) for point in points.split() if point not in (FALLS, RISES)]
+        for name, points in curves.items()
+    }
+
+
+def lower(curves: Mapping[str, str]) -> Dict[str, bool]:
+    """Of the curves that say so: whether their metric is to fall."""
+    words = {name: points.partition(" ")[0] for name, points in curves.items()}
+    return {name: word == FALLS for name, word in words.items() if word in (FALLS, RISES)}
 
 
 def sparkline(points: Sequence[float], width: int = WIDTH) -> str:
@@ -93,9 +107,9 @@ def sparkline(points: Sequence[float], width: int = WIDTH) -> str:
     return "".join(BARS[round((mean - low) / (high - low) * (len(BARS) - 1))] for mean in means)
 
 
-def best(points: Sequence[float], name: str) -> float:
-    """The best point, by the direction that the metric's `name` tells."""
-    return min(points) if verdict.is_lower_better(name) else max(points)
+def best(points: Sequence[float], name: str, lower: Mapping[str, bool] = NOTHING) -> float:
+    """The best point, by the direction that is known of the metric, else by the one that its `name` tells."""
+    return min(points) if lower.get(name, verdict.is_lower_better(name)) else max(points)
 
 
 def chosen(curves: Mapping[str, Sequence[float]], metric: str = "") -> str:

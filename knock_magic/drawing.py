@@ -30,20 +30,24 @@ def of(event: Event) -> Optional[Picture]:
             named = tuple(
                 (name, tuple(points)) for name, points in curves.read(event.curves).items() if len(points) > 1
             )
-            return _drawn(named) if named else None
+            return _drawn(named, tuple(name for name, _ in named if _falls(name, event))) if named else None
         except Exception:  # matplotlib of any age and state; a picture is never worth a knock
             return None
 
 
+def _falls(name: str, event: Event) -> bool:
+    return event.lower.get(name, verdict.is_lower_better(name))
+
+
 @functools.lru_cache(maxsize=8)
-def _drawn(named: Tuple[Tuple[str, Tuple[float, ...]], ...]) -> Picture:
+def _drawn(named: Tuple[Tuple[str, Tuple[float, ...]], ...], falling: Tuple[str, ...]) -> Picture:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
     FigureCanvasAgg(figure)
     # What falls and what rises has scales of its own: side by side, neither is a flat line.
-    groups = [[each for each in named if verdict.is_lower_better(each[0]) is lower] for lower in (True, False)]
+    groups = [[each for each in named if (each[0] in falling) is lower] for lower in (True, False)]
     groups = [group for group in groups if group]
     for number, group in enumerate(groups[:MOST_AXES], 1):
         axes = figure.add_subplot(1, len(groups), number)

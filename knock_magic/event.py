@@ -77,6 +77,7 @@ class Event:
     among: Tuple[str, ...] = ()  # names or ranks of those
     still_s: float = 0.0  # seconds in which nothing has happened
     curves: Mapping[str, str] = dataclasses.field(default_factory=dict)  # how its metrics went, as `curves` writes it
+    lower: Mapping[str, bool] = dataclasses.field(default_factory=dict)  # of a metric whose direction is known: if down
     may_draw: bool = False  # whether these may become a picture: what draws it is there
     tail: Optional[str] = None  # the last lines that it printed
     verdict: Optional[Mapping[str, Any]] = None  # what its metric is compared with, as `verdict` says it

@@ -11,7 +11,7 @@ import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from knock_magic import death, outbox
-from knock_magic.curves import WIDTH, best, chosen, read, sparkline
+from knock_magic.curves import WIDTH, best, chosen, lower, read, sparkline
 from knock_magic.durations import say_duration
 from knock_magic.errors import UsageError, did_you_mean, seen
 from knock_magic.language import current, pick
@@ -71,6 +71,7 @@ class Entry:
     usual_of: int = 0
     metric: str = ""  # the one that its owner compares
     curves: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    lower: Mapping[str, bool] = dataclasses.field(default_factory=dict)  # of a curve whose direction is known: if down
 
     @property
     def started_at(self) -> float:
@@ -240,18 +241,19 @@ class History:
         for entry in entries:
             before = [row["duration_s"] for row in times[entry.name] if row["happened_at"] < entry.ended_at]
             usual = statistics.median(before) if before else None
-            curves = self._curves(entry.run, until)
-            found.append(dataclasses.replace(entry, usual_s=usual, usual_of=len(before), curves=curves))
+            curves, lower = self._curves(entry.run, until)
+            found.append(dataclasses.replace(entry, usual_s=usual, usual_of=len(before), curves=curves, lower=lower))
         return found
 
-    def _curves(self, run: str, until: float) -> Mapping[str, Sequence[float]]:
-        """How the run's metrics went, as far as it was told."""
+    def _curves(self, run: str, until: float) -> Tuple[Mapping[str, Sequence[float]], Mapping[str, bool]]:
+        """How the run's metrics went, as far as it was told, and which way they were to go."""
         for row in self._ask("curves", (run,), until):
             try:
-                return read(json.loads(row["points"]))
+                points = json.loads(row["points"])
+                return read(points), lower(points)
             except outbox.DAMAGED:
                 pass
-        return {}
+        return {}, {}
 
     def _ask(self, question: str, parameters: Sequence[Any], until: float) -> List[Dict[str, Any]]:
         left = max(0.05, until - time.monotonic())
@@ -358,7 +360,7 @@ def detail(entry: Entry, said: Sequence[Entry]) -> Card:
         (ended, "" if entry.goes_on else _when(entry.ended_at, exactly=True)),
         (took, say_duration(entry.duration_s) + _against_usual(entry)),
         (metrics, _metrics(entry.metrics)),
-        (curves, "\n".join(_curve(name, points, WIDTH) for name, points in entry.curves.items())),
+        (curves, "\n".join(_curve(name, points, WIDTH, entry.lower) for name, points in entry.curves.items())),
         (error, entry.error_type or ""),
         (notebook, entry.notebook or ""),
         (knocks, "\n".join(_told(each) for each in said)),
@@ -410,13 +412,13 @@ def _against_usual(entry: Entry) -> str:
 
 def _what(entry: Entry) -> str:
     name = chosen(entry.curves, entry.metric)
-    curve = _curve(name, entry.curves[name], WIDTH // 2) if name else ""
+    curve = _curve(name, entry.curves[name], WIDTH // 2, entry.lower) if name else ""
     return " · ".join(text for text in (entry.error_type or "", _metrics(entry.metrics), curve) if text)
 
 
-def _curve(name: str, points: Sequence[float], width: int) -> str:
+def _curve(name: str, points: Sequence[float], width: int, lower: Mapping[str, bool]) -> str:
     """How a metric went, and its best value."""
-    shown = f"{best(points, name):.4g}"
+    shown = f"{best(points, name, lower):.4g}"
     return pick(
         {
             "en": f"{name} {sparkline(points, width)} best {shown}",

@@ -287,7 +287,7 @@ class Knocker:
             if about.get("metric"):
                 from knock_magic import verdict  # not at load: few ask for it
 
-                facts["verdict"] = verdict.against(event.metrics, about, earlier)
+                facts["verdict"] = verdict.against(event.metrics, about, earlier, event.lower)
             if self.plots and any(self.channel(name).takes_pictures for name in about["to"]):
                 facts["picture"] = self.plots.since(since)
             if self.settings.tail:

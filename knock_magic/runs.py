@@ -59,6 +59,7 @@ class Run:
             execution_count=execution_count,
             rank=rank(os.environ),
         )
+        self.lower: Dict[str, bool] = {}  # whether less of a metric is better, where somebody knows it
         self.track: Any = None  # what is seen of it from outside, where somebody looks (`signs`)
         self.adds: Callable[[str], Optional[Mapping[str, Any]]] = lambda event: None  # facts for what is told next
         # The end is told by the loop's thread, and what is seen of it on the way by another one.
@@ -166,6 +167,7 @@ class Run:
                 "note": note,
                 "still_s": still_s,
                 "text": text,
+                "lower": self.lower,
                 # One that is no higher than before may be of another piece of work.
                 "peak_bytes": peak if peak > self._peak_before else None,
                 **more,

@@ -228,7 +228,7 @@ class Track:
     def _adds(self, event: str) -> Dict[str, Any]:
         with self._lock:
             self._look_at_metrics()
-            curves = self._curves.written()
+            curves = self._curves.written(self.run.lower)
         if event in ENDINGS:
             self._far.clear()  # it would keep memory of the GPU
         return {"curves": curves, "may_draw": "matplotlib" in sys.modules} if curves else {}

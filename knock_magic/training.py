@@ -118,6 +118,12 @@ class Training:
         tell_progress(self._run, self._rules, step, total, metrics or {})
 
     @guarded
+    def lower(self, metric: str, is_lower_better: bool) -> None:
+        """The framework says whether less of `metric` is better; else that is read from its name."""
+        if self._run is not None and self._run.lower.get(metric) is not is_lower_better:
+            self._run.lower = {**self._run.lower, metric: is_lower_better}
+
+    @guarded
     def stopped(self, why: Texts) -> None:
         """It ends before its planned end, and that is why."""
         self._why = {STOPPED: pick(why, self._rules.get("lang"))}

@@ -50,27 +50,34 @@ def number(value: Any) -> Optional[float]:
 
 
 def against(
-    metrics: Mapping[str, Any], rules: Mapping[str, Any], earlier: Optional[Mapping[str, Any]]
+    metrics: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    earlier: Optional[Mapping[str, Any]],
+    lower: Optional[Mapping[str, bool]] = None,
 ) -> Optional[Verdict]:
     """The verdict that `rules` ask for, with what is known of `earlier` runs; None where they ask for none.
 
-    Also where those are asked for and not known.
+    Also where those are asked for and not known. `lower` says of which metrics less, or more, is known to be better.
     """
     metric, baseline = rules.get("metric"), rules.get("baseline")
     if not metric:
         return None
+    is_lower = (lower or {}).get(metric, is_lower_better(metric))
     if number(metrics.get(metric)) is None:
         return {"metric": metric, "value": None, "seen": str(metrics.get(metric, ""))[:40]}
     if baseline != BEST:
-        return of(metrics, metric, number(baseline))
+        return of(metrics, metric, number(baseline), is_lower=is_lower)
     if earlier is None:
         return None
-    if earlier["best"] is None:
+    best = earlier["lowest" if is_lower else "highest"]
+    if best is None:
         return {"metric": metric, "value": number(metrics[metric]), "baseline": None, "runs": 0}
-    return of(metrics, metric, earlier["best"], earlier["best_of"])
+    return of(metrics, metric, best, earlier["best_of"], is_lower=is_lower)
 
 
-def of(metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs: int = 0) -> Optional[Verdict]:
+def of(
+    metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs: int = 0, *, is_lower: bool
+) -> Optional[Verdict]:
     """The verdict on `metrics`, as an event carries it; None where there is nothing to compare.
 
     Args:
@@ -78,23 +85,26 @@ def of(metrics: Mapping[str, Any], metric: str, baseline: Optional[float], runs:
         metric: the name of the one that counts.
         baseline: what it is compared with; None: there is nothing yet.
         runs: of how many earlier runs the baseline is the best; 0: it was given.
+        is_lower: whether less of it is better.
     """
     value = number(metrics.get(metric))
     if value is None or baseline is None:
         return None
-    lower = is_lower_better(metric)
     return {
         "metric": metric,
         "value": value,
         "baseline": baseline,
         "by": abs(value - baseline),
-        "better": None if value == baseline else (value < baseline) == lower,
-        "lower": lower,
+        "better": None if value == baseline else (value < baseline) == is_lower,
+        "lower": is_lower,
         "runs": runs,
     }
 
 
-def best_of(values: Any, metric: str) -> Dict[str, Any]:
-    """The `best` of the numbers in `values`, None where there is none; and `best_of` how many it is that."""
-    numbers = [found for found in map(number, values) if found is not None]
-    return {"best": (min if is_lower_better(metric) else max)(numbers, default=None), "best_of": len(numbers)}
+def best_of(values: Any) -> Dict[str, Any]:
+    """The `lowest` and `highest` of the numbers in `values`, None where there is none; and `best_of` how many.
+
+    Both, for when a run begins nobody may have said yet which of them is the best.
+    """
+    found = [each for each in map(number, values) if each is not None]
+    return {"lowest": min(found, default=None), "highest": max(found, default=None), "best_of": len(found)}

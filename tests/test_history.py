@@ -17,6 +17,7 @@ from conftest import Home, Kernel
 from phone import Phone
 
 from knock_magic import death, history
+from knock_magic.curves import Curves
 from knock_magic.errors import UsageError
 from knock_magic.history import Query
 from knock_magic.outbox import Outbox
@@ -113,6 +114,21 @@ def test_a_run_shows_how_its_metric_went(put: Put, ask: Ask) -> None:
 
     assert "val_acc 0.8 · val_acc ▁▅█▇ best 0.9" in listed
     assert "train_loss █▅▁▃ best 1" in listed
+
+
+def test_a_curve_that_is_to_fall_is_best_where_it_is_lowest(
+    put: Put, outbox: Outbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KNOCK_LANG", "en")
+    curve = Curves()
+    for value in (0.7, 0.2, 0.5):
+        curve.add("best_value", value)
+    put("tune", curves={"best_value": [1.0, 2.0]})
+    outbox._db.execute("UPDATE curves SET points = ?", (json.dumps(curve.written({"best_value": True})),))
+
+    (entry,) = entries(folder)
+    assert entry.curves == {"best_value": [0.7, 0.2, 0.5]}
+    assert history._what(entry).endswith("best_value █▁▅ best 0.2")
 
 
 def test_a_runs_detail_has_all_its_curves(put: Put, ask: Ask) -> None:

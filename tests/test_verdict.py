@@ -40,7 +40,7 @@ def test_more_of_it_is_better(name: str) -> None:
     assert not verdict.is_lower_better(name)
 
 
-BEFORE = {"best": 0.5, "best_of": 7}
+BEFORE = {"lowest": 0.2, "highest": 0.5, "best_of": 7}
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ BEFORE = {"best": 0.5, "best_of": 7}
         (
             {"acc": 0.6},
             {"metric": "acc", "baseline": "best"},
-            {"best": 0.5, "best_of": 1},
+            {"lowest": 0.5, "highest": 0.5, "best_of": 1},
             "acc 0.6 is 0.1 better than the run before, 0.5 (higher is better)",
         ),
         (
             {"acc": 0.6},
             {"metric": "acc", "baseline": "best"},
-            {"best": None, "best_of": 0},
+            {"lowest": None, "highest": None, "best_of": 0},
             "acc 0.6: no earlier run to compare it with",
         ),
         ({"loss": 1}, {"metric": "acc", "baseline": "0.83"}, None, "no number was reported as acc"),
@@ -98,7 +98,9 @@ def test_what_is_said_of_it(
 
 
 def test_it_is_said_in_korean_and_in_one_line() -> None:
-    found = verdict.against({"val_acc": 0.913}, {"metric": "val_acc", "baseline": "best"}, {"best": 0.9, "best_of": 3})
+    found = verdict.against(
+        {"val_acc": 0.913}, {"metric": "val_acc", "baseline": "best"}, {"lowest": 0.1, "highest": 0.9, "best_of": 3}
+    )
     event = Event("finished", "resnet", 0.0, duration_s=60, metrics={"val_acc": 0.913}, verdict=found)
 
     assert render(event, "short", lang="ko").text == (
@@ -107,16 +109,26 @@ def test_it_is_said_in_korean_and_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "metric", "best"),
+    ("values", "best"),
     [
-        ([1, 3, 2], "acc", {"best": 3, "best_of": 3}),
-        ([1, 3, 2], "loss", {"best": 1, "best_of": 3}),
-        ([None, "nan", True, "0.5"], "acc", {"best": 0.5, "best_of": 1}),
-        ([], "acc", {"best": None, "best_of": 0}),
+        ([1, 3, 2], {"lowest": 1, "highest": 3, "best_of": 3}),
+        ([None, "nan", True, "0.5"], {"lowest": 0.5, "highest": 0.5, "best_of": 1}),
+        ([], {"lowest": None, "highest": None, "best_of": 0}),
     ],
 )
-def test_the_best_of_earlier_runs(values: Any, metric: str, best: Dict[str, Any]) -> None:
-    assert verdict.best_of(values, metric) == best
+def test_the_best_of_earlier_runs(values: Any, best: Dict[str, Any]) -> None:
+    assert verdict.best_of(values) == best
+
+
+@pytest.mark.parametrize("baseline", ["0.5", "best"])
+def test_a_direction_that_is_known_counts_more_than_a_name(baseline: str) -> None:
+    rules = {"metric": "best_value", "baseline": baseline}
+
+    found = verdict.against({"best_value": 0.1}, rules, BEFORE, {"best_value": True})
+
+    assert found is not None
+    assert (found["better"], found["lower"]) == (True, True)
+    assert found["baseline"] == (0.2 if baseline == "best" else 0.5)
 
 
 # In a kernel.

@@ -35,6 +35,9 @@ class KnockCallback:
                 of_the_loop("callbacks_after_iter", "lightgbm"), "stopping_rounds", "best_score_list"
             )
             self._training.begin("LightGBM")
+            for data, metric, _, is_higher_better, *_ in env.evaluation_result_list or ():
+                for name in (f"{data}-{metric}", f"best_{data}-{metric}"):
+                    self._training.lower(name, not is_higher_better)
         metrics = {f"{each[0]}-{each[1]}": each[2] for each in env.evaluation_result_list or ()}
         done, total = env.iteration + 1 - env.begin_iteration, env.end_iteration - env.begin_iteration
         self._training.progress(done, total, metrics)

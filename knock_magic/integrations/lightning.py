@@ -50,7 +50,10 @@ class KnockCallback(Callback):  # type: ignore[misc,unused-ignore]
     @guarded
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         self._say_why(trainer)
-        self._training.end(metrics={**_metrics(trainer, trainer.current_epoch), **_best(trainer)})
+        best = _best(trainer)
+        for name in best:
+            self._training.lower(name, trainer.checkpoint_callback.mode == "min")
+        self._training.end(metrics={**_metrics(trainer, trainer.current_epoch), **best})
 
     def _say_why(self, trainer: Any) -> None:
         early = one_with(trainer.callbacks, "stopped_epoch", "wait_count", "patience", "monitor")

@@ -10,6 +10,7 @@ from knock_magic.guard import guarded
 from knock_magic.training import Texts, Training, missing, of_the_loop
 
 try:
+    from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
     raise missing(error, "optuna", "optuna") from error
@@ -42,6 +43,8 @@ class KnockCallback:
                 self._done, self._counts = 0, dict.fromkeys(_COUNTED.values(), 0)
                 thread = self._training.thread if at_once else None
                 self._training.begin(study.study_name, ends_well=lambda: self._ended_well(study), thread=thread)
+            if len(study.directions) == 1:
+                self._training.lower("best_value", study.direction == StudyDirection.MINIMIZE)
             self._count(trial, total, why, _best(study))
 
     def _ended_well(self, study: Any) -> bool:

@@ -51,6 +51,8 @@ class KnockCallback(transformers.TrainerCallback):  # type: ignore[misc,unused-i
             count = early.early_stopping_patience_counter
             self._training.stopped(no_better(monitor, count, "evaluation", state.best_metric, at, "step"))
         best = {f"best_{monitor}": state.best_metric} if monitor else {}
+        for name in best if args.greater_is_better is not None else ():
+            self._training.lower(name, not args.greater_is_better)
         self._training.end(metrics={"step": f"{state.global_step}/{state.max_steps}", **best})
 
 

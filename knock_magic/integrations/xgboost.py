@@ -62,6 +62,9 @@ class KnockCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc,unu
             best = best[0] if isinstance(best, tuple) else best
             at = int(model.best_iteration) + 1  # counted from 1, as its progress is
             metrics = {f"best_{data}-{monitor}": best, "best_round": at}
+            if early.maximize is not None:
+                for name in (f"{data}-{monitor}", f"best_{data}-{monitor}"):
+                    self._training.lower(name, not early.maximize)
             if early.current_rounds >= early.rounds:
                 self._training.stopped(no_better(f"{data}-{monitor}", early.rounds, "round", best, at))
         self._training.end(metrics=metrics)

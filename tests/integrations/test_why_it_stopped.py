@@ -216,6 +216,22 @@ def test_optuna_counts_what_was_pruned_and_what_failed(door: Knocker, phone: Pho
     assert told == {"best_value": 0.25, "best_trial": 2, "best_params": "x=0.25", "pruned": 1, "failed": 1}
 
 
+@pytest.mark.parametrize(
+    ("framework", "others", "lower"),
+    [
+        ("optuna", {}, {"best_value": True}),
+        ("lightgbm", {"metric": "auc"}, {"val-auc": False, "best_val-auc": False}),
+        ("xgboost", {"early_stopping_rounds": 9}, {"val-logloss": True, "best_val-logloss": True}),
+    ],
+)
+def test_the_framework_says_which_way_is_better(
+    framework: str, others: Dict[str, Any], lower: Dict[str, bool], door: Knocker
+) -> None:
+    TRAININGS[framework](must_be_there(framework).KnockCallback("it"), 3, None, **others)
+
+    assert door.told[-1].lower == lower  # type: ignore[attr-defined]
+
+
 def test_a_study_whose_error_was_caught_has_not_finished(door: Knocker, phone: Phone) -> None:
     made = must_be_there("optuna").KnockCallback("it")
 
