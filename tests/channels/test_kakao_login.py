@@ -157,7 +157,7 @@ def test_what_wins_over_the_file_is_named(service: Service, door: Callable[..., 
     done = login.finish(service.agree(login.begin(client_secret="mine").address))
 
     assert done.stronger == ["KNOCK_KAKAO_CLIENT_SECRET"]
-    assert "But KNOCK_KAKAO_CLIENT_SECRET is set too" in str(done)
+    assert "But it is overruled by KNOCK_KAKAO_CLIENT_SECRET" in str(done)
 
 
 def test_other_settings_in_the_file_stay(service: Service, door: Callable[..., Knocker]) -> None:
