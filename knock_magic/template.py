@@ -231,7 +231,7 @@ def _words(event: Event, lang: str, template: str, late_s: float = 0.0) -> Dict[
         "ended": _clock_time(event.ended_at) if is_run and event.ended_at else "",
         "host": event.host,
         "gpu": event.gpu or "",
-        "memory": f"{event.peak_bytes / GIB:.1f} GiB" if event.peak_bytes else "",
+        "memory": _memory(event.peak_bytes or 0),
         "user": event.user,
         "notebook": event.notebook or "",
         "metrics": _metrics(event, lang, template),
@@ -255,6 +255,13 @@ def _duration(event: Event, lang: str) -> str:
     """How long it took; of what was lost, only when it was last seen is known."""
     span = say_duration(event.duration_s, lang)
     return LINES[lang]["at least"].format(span=span) if event.note == "lost" else span
+
+
+def _memory(peak_bytes: int) -> str:
+    if peak_bytes >= GIB:
+        return f"{peak_bytes / GIB:.1f} GiB"
+    mib = round(peak_bytes * 1024 / GIB)
+    return f"{mib} MiB" if mib else ""
 
 
 def _error(error: ErrorInfo, event: Event, lang: str, template: str) -> str:

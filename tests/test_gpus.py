@@ -200,6 +200,14 @@ def test_the_peak_is_told_if_it_was_during_the_run() -> None:
     assert "RAM" not in render(told[1], "standard", lang="en").text
 
 
+def test_little_memory_is_told_in_its_own_unit_and_next_to_none_not_at_all() -> None:
+    def said(peak: int) -> str:
+        return render(Event("finished", "resnet", time.time(), peak_bytes=peak), "detailed", lang="en").text
+
+    assert "at most 34 MiB of RAM" in said(34 << 20)
+    assert "RAM" not in said(1000)
+
+
 @pytest.mark.parametrize("way", ["in Python", "as a command"])
 def test_the_peak_is_that_of_the_work(way: str, home: Home, phone: Phone) -> None:
     work = "kept = bytearray(300 << 20)"
@@ -210,8 +218,8 @@ def test_the_peak_is_that_of_the_work(way: str, home: Home, phone: Phone) -> Non
 
     subprocess.run(command, env=home.knocking_at(phone, KNOCK_TEMPLATE="detailed"), check=True, timeout=60)
 
-    said = phone.wait_for(event="finished")["text"].partition("at most ")[2].partition(" GiB")[0]
-    assert 0.25 <= float(said) <= 0.6
+    said = phone.wait_for(event="finished")["text"].partition("at most ")[2].partition(" MiB")[0]
+    assert 250 <= float(said) <= 600
 
 
 # Waiting.

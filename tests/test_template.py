@@ -245,7 +245,13 @@ def test_an_own_template_is_filled() -> None:
 def test_each_name_stands_for_something() -> None:
     error = ErrorInfo("MemoryError", "no more", FRAMES)
     failed = event(
-        "failed", error=error, metrics={"acc": 1}, progress=Progress(1, 2, 60.0), tail="on", gpu="GPU 0", peak_bytes=1
+        "failed",
+        error=error,
+        metrics={"acc": 1},
+        progress=Progress(1, 2, 60.0),
+        tail="on",
+        gpu="GPU 0",
+        peak_bytes=1 << 20,
     )
 
     message = render(failed, own("\n".join(f"{name}=[${name}]" for name in NAMES)), lang="en", late_s=60.0)
