@@ -21,6 +21,8 @@ class KnockCallback:
 
     Optuna tells callbacks of each trial that has ended, and of nothing else. So the knock comes with the last trial
     where their number is known, else with the end of the cell or script. `n_trials` tells it where several run at once.
+    It goes last in the list, behind those that may call ``study.stop()``: else the knock comes with the end of the
+    cell or script, and without the reason.
     """
 
     def __init__(self, name: Optional[str] = None, *, n_trials: Optional[int] = None, **options: Any) -> None:
