@@ -176,6 +176,19 @@ def test_a_test_knocks_and_only_then_saves(open_panel: Open, phone: Phone, tmp_p
     assert panel._knocker.in_use() == ("webhook",)
 
 
+def test_a_knock_that_was_only_taken_is_not_said_to_have_arrived(
+    open_panel: Open, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels.find("webhook"), "only_taken", channels.find("teams").only_taken)
+    panel = open_panel("webhook")
+    type_into(panel, "url", phone.url)
+
+    answer = click(panel)
+
+    assert "The workflow took it" in answer
+    assert "Arrived" not in answer
+
+
 def test_a_refusal_is_told_in_plain_words_and_nothing_is_saved(open_panel: Open, phone: Phone, tmp_path: Path) -> None:
     panel = open_panel("webhook")
     phone.answer(404)

@@ -10,7 +10,7 @@ import pytest
 from conftest import Home, Kernel, end_of
 from phone import Phone
 
-from knock_magic import autoload, language, mute, questions
+from knock_magic import autoload, channels, language, mute, questions
 from knock_magic.knocker import Knocker
 from knock_magic.settings import Sources
 
@@ -92,6 +92,18 @@ def test_from_nothing_to_a_knock(knocker: Knocker, phone: Phone, tmp_path: Path)
     assert mute.until(knocker.mute_path) > 0
     assert [path.name for path in startup.iterdir()] == [autoload.NAME]
     assert [prompt for prompt in person.hidden if "(url)" in prompt]
+
+
+def test_a_knock_that_was_only_taken_is_saved_and_not_said_to_have_arrived(
+    knocker: Knocker, phone: Phone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels.find("webhook"), "only_taken", channels.find("teams").only_taken)
+    person = Script({"(url)": [phone.url]})
+
+    questions.run(knocker, person, "webhook")
+
+    assert "The workflow took it. See whether it shows up in the channel. Saved." in person.text
+    assert settings(tmp_path)["channels"]["webhook"]["url"] == phone.url
 
 
 def test_what_does_not_arrive_is_saved_only_when_one_insists(knocker: Knocker, phone: Phone, tmp_path: Path) -> None:
