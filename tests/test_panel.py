@@ -380,6 +380,7 @@ def test_a_word_of_the_steps_is_code_only_where_it_is_a_setting() -> None:
 
     assert "Product link, and set <code>link</code>." in told
     assert "Pick the channel, copy into <code>webhook_url</code>." in told
+    assert numbered("As a bot, with link and channel:", names).count("<code>") == 2
     assert numbered("link가 없으면", names) == "<p><code>link</code>가 없으면</p>"
 
 

@@ -226,7 +226,8 @@ def _named(text: str, names: List[str]) -> str:
     plain = "|".join(sorted((re.escape(name) for name in names if "_" not in name), key=len, reverse=True))
     # A plain word such as "link" or "channel" is a setting only where one sets it, or where Korean goes on at once.
     said = rf"(?:(?<=into )|(?<=set )|(?<=with )|(?<=[Ww]ithout )|(?<=</code> and ))({plain})|({plain})(?=[가-힣])"
-    for words in (rf"({made_up})" if made_up else "", said if plain else ""):
+    # Twice: what follows "and" is known by the first of the two.
+    for words in (rf"({made_up})" if made_up else "", *([said, said] if plain else [])):
         if words:  # and never inside a link's address
             text = re.sub(rf"(?<![\w/.@-])(?:{words})(?![A-Za-z0-9_/@-])(?![^<]*>)(?![^<]*</a>)", _as_code, text)
     return text
