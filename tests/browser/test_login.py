@@ -43,8 +43,8 @@ def test_nothing_that_is_typed_stays_in_the_notebook(start_front: Start, interne
         field.fill(text)
         field.press("Enter")
 
-    type_in("(rest_api_key):", KEY)
-    type_in("(client_secret):", CLIENT_SECRET)
+    type_in("(rest_api_key)", KEY)
+    type_in("(client_secret)", CLIENT_SECRET)
     link = page.locator("a[href*='kauth.kakao.com']")
     link.wait_for()
     folder = os.environ.get("KNOCK_TEST_PICTURES")
