@@ -24,6 +24,7 @@ class Heard(NamedTuple):
     step: Optional[int]
     total: Optional[int]
     metrics: Mapping[str, Metric]
+    lower: Mapping[str, bool]  # whether less of a metric is better, as far as it is known there
 
 
 class Ear:
@@ -68,7 +69,10 @@ def _read(line: bytes) -> Optional[Heard]:
         if not all(number is None or type(number) is int for number in (step, total)):
             return None
         return Heard(
-            step, total, {name: value for name, value in metrics.items() if type(value) in (int, float, bool, str)}
+            step,
+            total,
+            {name: value for name, value in metrics.items() if type(value) in (int, float, bool, str)},
+            {name: value is True for name, value in said["lower"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError):  # an empty line, a piece of one, or somebody else's
         return None
@@ -87,10 +91,10 @@ def write(path: str, event: Event) -> None:
     progress, metrics = event.progress, list(event.metrics.items())
     if not progress and not metrics:
         return
-    line = _line(progress, metrics)
+    line = _line(progress, metrics, event.lower)
     while len(line) > LONGEST and metrics:
         metrics = metrics[: len(metrics) // 2]
-        line = _line(progress, metrics)
+        line = _line(progress, metrics, event.lower)
     fd = _opened(path)
     if fd is None:
         return
@@ -102,10 +106,11 @@ def write(path: str, event: Event) -> None:
         os.close(fd)
 
 
-def _line(progress: Any, metrics: List[Any]) -> bytes:
+def _line(progress: Any, metrics: List[Any], lower: Mapping[str, bool]) -> bytes:
     step, total = (progress.step, progress.total) if progress else (None, None)
     # It also begins a new line: a piece of another one that did not fit spoils only itself.
-    return b"\n%s\n" % json.dumps({"step": step, "total": total, "metrics": dict(metrics)}).encode()
+    said = {"step": step, "total": total, "metrics": dict(metrics), "lower": dict(lower)}
+    return b"\n%s\n" % json.dumps(said).encode()
 
 
 def _opened(path: str) -> Optional[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from typing import List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 from knock_magic import child, death, knocker
 from knock_magic.armed import begun, tell_progress
@@ -18,6 +18,7 @@ from knock_magic.language import pick
 from knock_magic.names import name_of
 from knock_magic.options import PYTHON_OPTIONS, Options, from_words
 from knock_magic.output import output
+from knock_magic.relay import Heard
 from knock_magic.runs import Run, peak_bytes_of_children
 
 EXIT_CODE = "exit_code"  # the metric that a command's exit code is shown as
@@ -76,9 +77,15 @@ def _begin(
     name, rules = asked.name or name_of(shlex.join(command)), door.rules(asked, min_s=0.0)
     run = begun(door, name, rules, here=False, heard=lambda: running.said if running else 0)
     if isinstance(running, Child):
-        running.on_progress = lambda heard: tell_progress(run, rules, *heard)
+        running.on_progress = lambda heard: _report(run, rules, heard)
     run.measure(peak_bytes_of_children)
     return run
+
+
+@guarded
+def _report(run: Run, rules: Mapping[str, Any], heard: Heard) -> None:
+    run.lower = {**run.lower, **heard.lower}
+    tell_progress(run, rules, heard.step, heard.total, heard.metrics)
 
 
 def _not_started(name: str, error: OSError) -> Ending:

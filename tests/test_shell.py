@@ -265,7 +265,7 @@ def test_nonsense_in_the_pipe_costs_nothing(stage: Stage, phone: Phone) -> None:
     code = (
         "import os; fd = os.open(os.environ['KNOCK_RUN_PIPE'], os.O_WRONLY)\n"
         r"""os.write(fd, b'{"step": 1\n\xff\n[]\n{"step": "x", "total": 2, "metrics": {}}\n{"step": 1, "total": 2, "metrics": 3}\n')"""
-        r"""; os.write(fd, b'{"step": 2, "total": 2, "metrics": {"a": 1, "b": []}}\n')"""
+        r"""; os.write(fd, b'{"step": 2, "total": 2, "metrics": {"a": 1, "b": []}, "lower": {}}\n')"""
     )
 
     done = stage.piped("it", "--", sys.executable, "-c", code)
@@ -277,13 +277,15 @@ def test_nonsense_in_the_pipe_costs_nothing(stage: Stage, phone: Phone) -> None:
 def test_a_callback_in_the_command_reports_to_it_and_only_that_knocks(stage: Stage, phone: Phone) -> None:
     code = (
         "from knock_magic.training import Training\nfit = Training('fit', {})\n"
-        "fit.begin('fit'); fit.progress(3, 10, {'loss': 0.5}); fit.stopped({'en': 'no better', 'ko': ''}); fit.end()"
+        "fit.begin('fit'); fit.lower('odd', True); fit.progress(3, 10, {'odd': 0.5}); fit.stopped({'en': 'no better', 'ko': ''}); fit.end()"
     )
 
-    stage.piped("outer", "--", PYTHON, "-c", code)
+    stage.piped("outer", "--metric", "odd", "--baseline", "0.7", "--", PYTHON, "-c", code)
 
-    assert phone.wait_for(event="finished")["name"] == "outer"
-    assert phone.knocks[-1]["metrics"] == {"loss": 0.5, "early stopping": "no better"}
+    told = phone.wait_for(event="finished")
+    assert told["name"] == "outer"
+    assert told["metrics"] == {"odd": 0.5, "early stopping": "no better"}
+    assert "better than 0.7" in told["text"]
 
 
 def test_a_piece_in_the_command_keeps_its_own_metrics(stage: Stage, phone: Phone) -> None:
