@@ -18,7 +18,7 @@ from knock_magic.cleaning import one_line
 from knock_magic.configuration import Configuration
 from knock_magic.errors import KnockError, SettingsError, UsageError
 from knock_magic.event import Event, Picture
-from knock_magic.options import Options
+from knock_magic.options import Options, metric_of
 from knock_magic.output import output
 from knock_magic.redaction import Redactor
 from knock_magic.settings import Sources
@@ -194,6 +194,7 @@ class Knocker:
     def rules(self, options: Options, *, min_s: float) -> Dict[str, Any]:
         """Who is told of a run with `options`, when, and how; `min_s` where they do not say."""
         every = options.every or self.settings.every
+        metric, lower = metric_of(options.metric)
         outcomes = [*(options.on or self.settings.on or rules.DEFAULT_ON), *(["progress"] if every else [])]
         rank = runs.rank(self._sources.environ)
         template = self.configuration.usable_template(options.template or self.settings.template)
@@ -207,7 +208,8 @@ class Knocker:
             "min_s": min_s if options.min is None else options.min,
             "every_s": every,
             "stall_s": options.stall or self.settings.stall,
-            "metric": options.metric,
+            "metric": metric,
+            "lower": lower,
             "baseline": options.baseline,
             "rank": rank,
             "job": runs.job(self._sources.environ) if rank is not None else None,

@@ -34,7 +34,10 @@ HELP: Dict[str, Dict[str, str]] = {
         "en": "knock when nothing happened for this long, e.g. 15m",
         "ko": "이만큼 아무 일도 없으면 알림, 예: 15m",
     },
-    "metric": {"en": "metric to compare, e.g. val_acc", "ko": "비교할 지표, 예: val_acc"},
+    "metric": {
+        "en": "metric to compare, e.g. val_acc, or place:min where less is better and its name does not say so",
+        "ko": "비교할 지표, 예: val_acc. 이름만으로 알 수 없고 작을수록 좋으면 place:min",
+    },
     "baseline": {"en": "number to compare it with, e.g. 0.83, or best", "ko": "비교 기준값(예: 0.83) 또는 best"},
 }
 
@@ -236,6 +239,14 @@ def _baseline(text: str) -> str:
                 f"--baseline에는 숫자나 best를 적어 주세요. 받은 값: {text[:40]!r}",
             ) from None
     return text
+
+
+def metric_of(asked: Optional[str]) -> Tuple[Optional[str], Optional[bool]]:
+    """The name of the metric that was `asked` for, and whether less of it is better: ``place:min``; None: not said."""
+    name, _, way = (asked or "").rpartition(":")
+    if name and way in ("min", "max"):
+        return name, way == "min"
+    return asked, None
 
 
 def _duration(option: str) -> Callable[[str], float]:

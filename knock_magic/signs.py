@@ -78,6 +78,8 @@ class Track:
         self._beaten = -math.inf
         self._looked = clock()
         run.adds = guarded(self._adds)
+        if rules.get("metric") and rules.get("lower") is not None:
+            run.lower = {rules["metric"]: rules["lower"]}
 
     @property
     def tick_s(self) -> float:

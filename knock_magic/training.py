@@ -119,8 +119,8 @@ class Training:
 
     @guarded
     def lower(self, metric: str, is_lower_better: bool) -> None:
-        """The framework says whether less of `metric` is better; else that is read from its name."""
-        if self._run is not None and self._run.lower.get(metric) is not is_lower_better:
+        """The framework says whether less of `metric` is better, where its owner does not."""
+        if self._run is not None and metric not in self._run.lower:
             self._run.lower = {**self._run.lower, metric: is_lower_better}
 
     @guarded

@@ -18,7 +18,7 @@ from knock_magic.knocker import Knocker
 from knock_magic.language import pick
 from knock_magic.metrics import as_metric
 from knock_magic.names import name_of
-from knock_magic.options import Options, parse
+from knock_magic.options import Options, metric_of, parse
 from knock_magic.output import output
 from knock_magic.runs import Run
 from knock_magic.tracebacks import describe
@@ -266,7 +266,7 @@ class CellWatcher:
 
     def _compared(self, cell: OpenCell, error: Optional[BaseException]) -> Dict[str, Metric]:
         """The metric that counts, where nothing was reported under its name and a variable is called so."""
-        name = cell.options.metric
+        name, _ = metric_of(cell.options.metric)
         # After an error it may well be a value from before.
         if name is None or error is not None or name not in self._shell.user_ns or cell.run.knows(name):  # type: ignore[union-attr]
             return {}

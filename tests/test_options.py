@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, Optional, Tuple
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -71,6 +71,23 @@ def test_what_is_wrong_is_answered_in_one_line(line: str, named: str) -> None:
     for lang in ("en", "ko"):
         assert named in problem.texts[lang]
         assert "\n" not in problem.texts[lang]
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("acc", ("acc", None)),
+        ("place:min", ("place", True)),
+        ("loss:max", ("loss", False)),
+        ("a:b", ("a:b", None)),
+        (":min", (":min", None)),
+        (None, (None, None)),
+    ],
+)
+def test_a_metric_may_say_which_way_is_better(
+    asked: Optional[str], meant: Tuple[Optional[str], Optional[bool]]
+) -> None:
+    assert options.metric_of(asked) == meant
 
 
 @pytest.mark.parametrize(

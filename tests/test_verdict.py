@@ -142,6 +142,14 @@ def test_a_variable_is_compared_with_a_number(kernel_with_knock: Kernel, phone: 
     assert "val_acc 0.9 is 0.07 better than 0.83" in told["text"]
 
 
+def test_its_owner_may_say_that_less_of_it_is_better(kernel_with_knock: Kernel, phone: Phone) -> None:
+    kernel_with_knock.run("%%knock places --metric place:min --baseline 5\nplace = 3")
+
+    told = phone.wait_for(name="places")
+    assert told["metrics"] == {"place": 3}
+    assert "place 3 is 2 better than 5 (lower is better)" in told["text"]
+
+
 def test_what_was_reported_counts_more_than_a_variable(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.run(
         "%%knock reported --metric acc --baseline 0.5\nimport knock\nacc = 0.1\nfor step in range(9): knock.progress(step, acc=step / 10)"
