@@ -380,6 +380,7 @@ def test_a_word_of_the_steps_is_code_only_where_it_is_a_setting() -> None:
 
     assert "Product link, and set <code>link</code>." in told
     assert "Pick the channel, copy into <code>webhook_url</code>." in told
+    assert "as <code>link</code>;" in numbered("Set it as link; with it, all is well", names)
     assert numbered("As a bot, with link and channel:", names).count("<code>") == 2
     assert numbered("link가 없으면", names) == "<p><code>link</code>가 없으면</p>"
 
@@ -387,6 +388,14 @@ def test_a_word_of_the_steps_is_code_only_where_it_is_a_setting() -> None:
 def test_only_what_can_be_opened_is_a_link() -> None:
     assert "<a " not in linked("open https://api.telegram.org/bot<token>/getUpdates, register http://localhost:8910")
     assert linked("see https://ntfy.sh.").startswith('see <a href="https://ntfy.sh"')
+
+
+def test_a_wrong_key_is_told_in_natural_korean(open_panel: Open) -> None:
+    panel = open_panel("slack", KNOCK_LANG="ko")
+
+    type_into(panel, "token", "abc")
+
+    assert "xoxb-로 시작하는 봇 토큰을 넣어 주세요." in said(panel, "token")
 
 
 # No secret in the document.
@@ -527,6 +536,9 @@ def test_an_own_template_is_seen_while_it_is_written_and_then_used(open_panel: O
     editor.name.value = " "
     editor.save()
     assert "name first" in editor.hint.widget.value
+    editor.name.value = "short"
+    editor.save()
+    assert "short is taken. Choose another name." in editor.hint.widget.value
     editor.open("")
     editor.text.value = "look: $name"
     editor.save()

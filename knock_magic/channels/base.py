@@ -748,11 +748,11 @@ class Token(Secret):
         if text and not (re.fullmatch("[!-~]+", text) and self.pattern.match(text)):
             if text.strip():
                 _refuse_wrapped(text.strip())
-            raise Explained(f"must be {self.like['en']}.", f"형식은 {self.like['ko']}{_is(self.like['ko'])}.")
+            raise Explained(f"must be {self.like['en']}.", f"{self.like['ko']}{_object(self.like['ko'])} 넣어 주세요.")
         return text
 
 
-def _is(words: str) -> str:
-    """The Korean "is" behind `words`, which depends on whether their last syllable, before brackets, ends in a consonant."""
+def _object(words: str) -> str:
+    """The Korean mark of the object behind `words`, which depends on whether their last syllable, before brackets, ends in a consonant."""
     last = re.sub(r"\s*\([^()]*\)$", "", words)[-1]
-    return "이에요" if "가" <= last <= "힣" and (ord(last) - ord("가")) % 28 else "예요"
+    return "을" if "가" <= last <= "힣" and (ord(last) - ord("가")) % 28 else "를"

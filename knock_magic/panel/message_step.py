@@ -247,6 +247,9 @@ class Editor:
             return
         if not self._is_sound():
             return
+        if name in BUILT_IN:
+            self.hint.bad(say("own taken", name=name))
+            return
         try:
             self._knocker.configuration.save_template(name, self._texts)
         except KnockError as problem:

@@ -29,7 +29,7 @@ SHEET = f"""<style>
 .knock-panel{{--k-paper:#fff;--k-ink:#1d1d24;--k-soft:#5f606d;--k-line:rgba(120,120,140,.26);
 --k-well:rgba(120,120,140,.08);--k-accent:#4b45d1;--k-on-accent:#fff;--k-tint:rgba(75,69,209,.09);
 --k-good:#1a7f4b;--k-bad:#c62f35;--k-warn:#8a6100;--k-round:10px;
-container-type:inline-size;box-sizing:border-box;width:100%;max-width:760px;margin:6px 2px 12px!important;padding:0!important;
+container-type:inline-size;box-sizing:border-box;width:calc(100% - 4px);max-width:760px;margin:6px 2px 12px!important;padding:0!important;
 overflow:hidden!important;border:1px solid var(--k-line);border-radius:16px;background:var(--k-paper);
 color:var(--k-ink);font:14px/1.6 {_FONT};word-break:keep-all;overflow-wrap:anywhere;
 box-shadow:0 1px 2px rgba(0,0,0,.05),0 8px 28px rgba(30,30,60,.06)}}
@@ -225,7 +225,7 @@ def _named(text: str, names: List[str]) -> str:
     made_up = "|".join(sorted((re.escape(name) for name in names if "_" in name), key=len, reverse=True))
     plain = "|".join(sorted((re.escape(name) for name in names if "_" not in name), key=len, reverse=True))
     # A plain word such as "link" or "channel" is a setting only where one sets it, or where Korean goes on at once.
-    said = rf"(?:(?<=into )|(?<=set )|(?<=with )|(?<=[Ww]ithout )|(?<=</code> and ))({plain})|({plain})(?=[가-힣])"
+    said = rf"(?:(?<=into )|(?<=as )|(?<=set )|(?<=with )|(?<=[Ww]ithout )|(?<=</code> and ))({plain})|({plain})(?=[가-힣])"
     # Twice: what follows "and" is known by the first of the two.
     for words in (rf"({made_up})" if made_up else "", *([said, said] if plain else [])):
         if words:  # and never inside a link's address

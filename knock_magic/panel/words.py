@@ -196,6 +196,10 @@ WORDS: Dict[str, Dict[str, str]] = {
     "save own": {"en": "Save and use it", "ko": "저장하고 쓰기"},
     "own saved": {"en": "Saved, and in use.", "ko": "저장했고, 이제 이 템플릿을 써요."},
     "own needs name": {"en": "Give it a name first.", "ko": "먼저 이름을 정해 주세요."},
+    "own taken": {
+        "en": "{name} is taken. Choose another name.",
+        "ko": "{name}은(는) 이미 있는 이름이에요. 다른 이름을 써 주세요.",
+    },
     "own needs text": {"en": "Write a text first.", "ko": "먼저 내용을 써 주세요."},
     "finished": {"en": "finished", "ko": "끝남"},
     "failed run": {"en": "failed", "ko": "실패"},
