@@ -499,6 +499,15 @@ def test_a_time_is_read_as_people_write_it(open_panel: Open, tmp_path: Path, tex
     assert "k-fault" not in panel.when.fields["every"]._dom_classes
 
 
+def test_the_threshold_keeps_its_place_when_it_is_switched_off(open_panel: Open) -> None:
+    when = open_panel().when
+
+    when.auto.value = False
+
+    assert when.fields["auto"].disabled
+    assert "k-gone" not in when.fields["auto"]._dom_classes
+
+
 def test_the_last_outcome_stays_ticked(open_panel: Open, tmp_path: Path) -> None:
     panel = open_panel()
 

@@ -11,7 +11,7 @@ from traitlets import Unicode
 from knock_magic import status
 from knock_magic.errors import KnockError, SettingsError
 from knock_magic.knocker import Knocker
-from knock_magic.panel.parts import Hint, button, column, page, show, styled, tick, wrapped
+from knock_magic.panel.parts import Hint, button, column, page, styled, tick, wrapped
 from knock_magic.panel.style import escaped, sentence
 from knock_magic.panel.words import WORDS, say
 from knock_magic.pasted import cleaned
@@ -71,8 +71,7 @@ class WhenStep:
     def _show_auto(self) -> None:
         is_on = self._knocker.settings.auto is not None
         self.auto.value = is_on
-        show(self.fields["auto"], is_on)
-        show(self.hints["auto"].widget, is_on)
+        self.fields["auto"].disabled = not is_on  # and not hidden, or all below it would jump
 
     def _keep(self, name: str, text: str) -> None:
         try:
