@@ -18,9 +18,9 @@ from knock_magic import delivery, gpus, runs
 from knock_magic.errors import UsageError
 from knock_magic.event import Event
 from knock_magic.gpus import Gpu
-from knock_magic.integrations.gpu import wait_until_free
+from knock_magic.integrations.gpu import FREE, wait_until_free
 from knock_magic.runs import Run
-from knock_magic.template import render
+from knock_magic.template import metric_text, render
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake nvidia-smi is a shell script")
 
@@ -312,6 +312,7 @@ def test_the_message_says_which_one_is_free(fake: Fake, home: Home, phone: Phone
     )
 
     assert "GPU 1: free again" in phone.wait_for(event="finished")["text"]
+    assert metric_text("GPU 1", FREE["ko"]) == "GPU 1: 다시 비었어요"
 
 
 def test_without_nvidia_smi_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from knock_magic.language import pick
 EMPTY = 0.05  # of its memory: less than this a driver and a screen take
 IDLE = 5  # percent
 LOOKS = 3  # in a row: between two epochs a card may look free
-FREE = {"en": "free again", "ko": "비었어요"}
+FREE = {"en": "free again", "ko": "다시 비었어요"}
 PATIENT_S = 15.0  # a busy server may take longer to answer than we let a message wait
 
 
