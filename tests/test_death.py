@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator
+from typing import Callable, Dict, Iterator, List
 
 import pytest
 from conftest import Home, Kernel, end, linux_only, poll
 from phone import Phone
+
+from knock_magic import death
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signals")
 
@@ -362,6 +366,11 @@ def test_it_knocks_though_its_courier_is_killed_during_the_cell(loaded: Kernel, 
     assert phone.expect_only(loaded.send) == [("finished", "training")]
 
 
+def owners_of_runs(home: Home) -> List[str]:
+    with contextlib.closing(sqlite3.connect(str(home.folder / "knock" / "outbox.db"), timeout=20)) as db:
+        return [owner for (owner,) in db.execute("SELECT owner FROM open_runs")]
+
+
 @linux_only
 def test_a_new_courier_knows_what_is_running(loaded: Kernel, home: Home, phone: Phone) -> None:
     """The courier is killed during a cell, another takes its place, and then the kernel dies."""
@@ -369,7 +378,9 @@ def test_a_new_courier_knows_what_is_running(loaded: Kernel, home: Home, phone: 
     loaded.until("GO")
     courier = home.courier(loaded.pid)
     end(courier)
-    home.courier(loaded.pid, but=courier)
+    new = death.identity(home.courier(loaded.pid, but=courier))
+    # A process is there before it has been told anything; the note of what runs is then its own.
+    poll(lambda: owners_of_runs(home) == [new], "the new courier to know")
 
     loaded.kill()
 

@@ -208,7 +208,8 @@ def synapse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         "enable_registration_without_verification": True,
         "trusted_key_servers": [],
         "suppress_key_server_warning": True,
-        "rc_message": {"per_second": 0.5, "burst_count": 12},
+        "rc_message": {"per_second": 0.5, "burst_count": 12},  # one test wants to be refused
+        **{f"rc_{what}": {"per_second": 100, "burst_count": 100} for what in ("registration", "room_creation")},
     }
     (home / "ours.yaml").write_text(json.dumps(ours))
     yield from _running([*command, "--config-path", "ours.yaml"], home, Account(f"http://127.0.0.1:{port}", ""))

@@ -73,7 +73,7 @@ def test_what_is_more_than_a_day_of_kakaotalk_waits_for_the_digest_of_the_next(
     said = [shell("send", text, KNOCK_KAKAO_DAILY="1", **settings) for text in ("one", "two")]
 
     assert said[0] == ""
-    assert "today's 1 notes are used up" in said[1]
+    assert "today's quota of 1 is used up" in said[1]
     with contextlib.closing(sqlite3.connect(tmp_path / "knock" / "outbox.db")) as db:
         waiting = db.execute(
             "SELECT d.next_at - k.happened_at > 0 FROM deliveries d JOIN knocks k ON k.id = d.knock "
