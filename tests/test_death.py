@@ -367,11 +367,13 @@ def test_it_knocks_though_its_courier_is_killed_during_the_cell(loaded: Kernel, 
 
 
 def owners_of_runs(home: Home) -> List[str]:
-    with contextlib.closing(sqlite3.connect(str(home.folder / "knock" / "outbox.db"), timeout=20)) as db:
-        try:
+    """By whom what runs is noted; nobody where there is no outbox yet. It is only read: who makes it, is its owner."""
+    file = home.folder / "knock" / "outbox.db"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=20)) as db:
             return [owner for (owner,) in db.execute("SELECT owner FROM open_runs")]
-        except sqlite3.OperationalError:  # the courier before it was killed before it had made any table
-            return []
+    except sqlite3.OperationalError:
+        return []
 
 
 @linux_only
