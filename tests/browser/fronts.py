@@ -184,6 +184,7 @@ class Sheet:
         self.path = path
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
+        self._answer_dialogs()
         self.heard: List[str] = []  # all that the kernel and the server say to the page
         self.page.on(
             "websocket", lambda socket: socket.on("framereceived", lambda frame: self.heard.append(_text(frame)))
@@ -194,6 +195,11 @@ class Sheet:
         self.ready()
         if context.pages[0].viewport_size["width"] < NARROW:
             self._close_files()
+
+    def _answer_dialogs(self) -> None:
+        """Take what JupyterLab proposes where it asks by itself, as for a server that was slow to answer."""
+        dialog = self.page.locator(".jp-Dialog")
+        self.page.add_locator_handler(dialog, lambda: dialog.locator(".jp-mod-accept").last.click())
 
     def resize(self, width: int, height: int) -> None:
         """Make the window as large as this."""

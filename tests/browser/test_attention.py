@@ -10,7 +10,7 @@ from typing import Any, Dict
 import pytest
 
 from .conftest import Start
-from .fronts import FrontEnd, Sheet
+from .fronts import PATIENCE_MS, FrontEnd, Sheet
 
 # Servers and browsers take their time to start.
 pytestmark = pytest.mark.timeout(240)
@@ -47,9 +47,8 @@ def opened_again(sheet: Sheet, front: FrontEnd, *, elsewhere: bool) -> Dict[str,
     """What is heard of the saved notebook when its page is loaded again, or in a browser that has never seen it."""
     page = sheet._context.browser.new_context().new_page() if elsewhere else sheet.page
     page.add_init_script(EARS.replace("PERMISSION", "granted"))
-    page.goto(f"{front.url}/{front.kind.page}/{sheet.path.name}?token={front.token}")
-    page.get_by_text("resnet", exact=False).last.wait_for()
-    page.wait_for_function("document.body.textContent.includes('finished')")
+    page.goto(f"{front.url}/{front.kind.page.format(name=sheet.path.stem)}/{sheet.path.name}?token={front.token}")
+    page.wait_for_function("document.body.textContent.includes('resnet</b> finished')", timeout=PATIENCE_MS)
     found = dict(page.evaluate("window.heard"))
     if elsewhere:
         page.context.close()
