@@ -399,11 +399,11 @@ def test_a_long_name_leaves_room_for_how_it_went_and_how_long_it_took(limit: int
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("봇 토큰(123456789:AAE...)", "이에요"),
-        ("봇 토큰", "이에요"),
-        ("영문자와 숫자", "예요"),
-        ("봇의 App Key", "예요"),
+        ("봇 토큰(123456789:AAE...)", "을"),
+        ("봇 토큰", "을"),
+        ("영문자와 숫자", "를"),
+        ("봇의 App Key", "를"),
     ],
 )
-def test_the_korean_is_follows_the_word_and_not_its_brackets(words: str, said: str) -> None:
-    assert base._is(words) == said
+def test_the_korean_particle_follows_the_word_and_not_its_brackets(words: str, said: str) -> None:
+    assert base._object(words) == said

@@ -187,7 +187,7 @@ def test_what_passes_is_tried_again(internet: Internet, code: str, maybe: bool) 
     [
         ("webhook_url", "https://hooks.slack.com/services/T/B/x", "Slack"),
         ("webhook_url", "https://api.kakaowork.com/v1/messages.send", "KakaoWork"),
-        ("app_key", "0123456789abcdef0123456789abcdef", "App Key예요"),
+        ("app_key", "0123456789abcdef0123456789abcdef", "App Key를 넣어 주세요."),
         ("app_key", "https://kakaowork.com/bots/hook/1", "App Key"),
         ("email", "jisu", "me@lab.example"),
     ],

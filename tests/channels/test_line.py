@@ -183,7 +183,7 @@ def test_the_channel_secret_and_a_token_of_line_notify_are_refused_where_they_ar
     with pytest.raises(SettingsError) as caught:
         Line().put("token", token)
 
-    assert caught.value.texts["ko"].endswith("채널 액세스 토큰이에요.")
+    assert caught.value.texts["ko"].endswith("채널 액세스 토큰을 넣어 주세요.")
     for text in caught.value.texts.values():
         assert "LINE Notify" in text
         assert token not in text
