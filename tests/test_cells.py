@@ -222,7 +222,6 @@ def test_it_tells_of_an_interrupt(case: str, home: Home, kernel_with_knock: Kern
     assert (knock["event"], knock["error"]) == ("interrupted", None)
 
 
-@pytest.mark.skipif(not NEW, reason="IPython 7 only prints that it was interrupted and ends well")
 @linux_only
 def test_its_threads_take_no_interrupt_from_the_main_one(kernel_with_knock: Kernel, phone: Phone) -> None:
     """The system may hand a process's signal to any thread that takes it; only the main thread wakes by its own."""
@@ -237,6 +236,7 @@ def test_its_threads_take_no_interrupt_from_the_main_one(kernel_with_knock: Kern
     phone.wait_for(name="training")
 
 
+@pytest.mark.skipif(not NEW, reason="IPython 7 only prints that it was interrupted and ends well")
 def test_it_tells_of_an_interrupted_script_magic(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.start("%%knock script\n%%bash\necho GO\nexec sleep 9")
     kernel_with_knock.until("GO")
