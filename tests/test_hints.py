@@ -186,7 +186,7 @@ RECORDED: List[Tuple[str, str, str, str]] = [
     (
         "kaggle",
         "OSError",
-        "Could not find kaggle.json. Make sure it's located in /root/.kaggle. Or use the environment method.",
+        "Could not find kaggle.json. Make sure it's located in /home/ada/.kaggle. Or use the environment method.",
         "kaggle 1.6",
     ),
     (
