@@ -244,6 +244,9 @@ class Courier:
         event = message["event"]
         self._complete(event, message["rules"])
         self._keep(event, message["rules"], by_kernel=True)
+        if event["progress"] and event["run"] in self._runs:
+            # Newer than the last beat. Of what has died no time is left.
+            self._runs[event["run"]]["event"]["progress"] = dict(event["progress"], eta_s=None)
         if event["event"] in ENDINGS:
             self._pulses.pop(event["run"], None)
             self._runs.pop(event["run"], None)

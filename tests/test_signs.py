@@ -564,6 +564,24 @@ def test_what_died_says_how_far_it_was(
     assert "41%" in told["text"]
 
 
+def test_what_died_is_no_less_far_than_was_told_on_the_way(
+    home: Home, start_kernel: Callable[[Dict[str, str]], Kernel], phone: Phone
+) -> None:
+    """A knock on the way is newer than the last beat; and of what has died no time is left."""
+    kernel = start_kernel(home.knocking_at(phone))
+    kernel.load()
+    steps = "for step in range(1, 4):\n    knock.progress(step, 10)\n    time.sleep(0.3)\n"
+    kernel.start(f"%%knock dying --every 0.2s\nimport knock, time\n{steps}print('there')\ntime.sleep(60)")
+    kernel.until("there")
+    last = phone.wait_for(lambda knock: knock["event"] == "progress" and knock["progress"]["step"] == 3)
+
+    kernel.kill()
+
+    told = phone.wait_for(name="dying", event="died")
+    assert last["progress"]["total"] == 10
+    assert told["progress"] == {"step": 3, "total": 10, "eta_s": None}
+
+
 def test_the_last_lines_are_told_where_they_are_wanted(
     home: Home, start_kernel: Callable[[Dict[str, str]], Kernel], phone: Phone
 ) -> None:
