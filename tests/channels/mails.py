@@ -56,7 +56,7 @@ class Controller(controller.Controller):  # type: ignore[misc, name-defined]
         for _ in range(20):  # what was accepted needs some turns to begin, and what is aborted some to end
             await asyncio.sleep(0)
             for session in self._sessions:
-                if session.transport:
+                if session.transport and not session.transport.is_closing():  # twice is once too often for TLS's own
                     session.transport.abort()
 
 
