@@ -234,7 +234,10 @@ def interpreters() -> Iterable[Path]:
         if found:
             yield Path(found)
     for folder in pyenv_roots():
-        yield from sorted(folder.glob("versions/3.*/bin/python"))
+        try:
+            yield from sorted(folder.glob("versions/3.*/bin/python"))
+        except OSError:  # another user's
+            pass
 
 
 def pyenv_roots() -> Set[Path]:
