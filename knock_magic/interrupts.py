@@ -12,16 +12,6 @@ _SHELL_LINE = re.compile(r"^[ \t]*!", re.MULTILINE)
 _KILLED_BY_INTERRUPT = -signal.SIGINT  # what subprocess and IPython's `_exit_code` say of a child that Ctrl-C ended
 
 
-def leave_to_main_thread() -> None:
-    """In a thread of ours: take no Ctrl-C that the system has for the process.
-
-    Only the main thread acts on it, and what it sleeps or computes in ends only by a signal that it gets itself
-    (https://docs.python.org/3/library/signal.html#signals-and-threads).
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-
 def is_one(error: BaseException) -> bool:
     """Whether `error` is how an interrupt shows: at once, in awaiting code, or in a ``%%bash`` cell."""
     kind = type(error)  # not isinstance, which asks the error itself, and gets any answer

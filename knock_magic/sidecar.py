@@ -19,7 +19,7 @@ import time
 import weakref
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple, Union
 
-from knock_magic import interrupts, launch, watch
+from knock_magic import launch, watch
 from knock_magic.slate import Slate
 
 Line = Dict[str, Any]
@@ -216,7 +216,6 @@ class Sidecar:
     # The thread.
 
     def _serve(self) -> None:
-        interrupts.leave_to_main_thread()
         try:
             if WRITES_AT_ONCE:
                 self._serve_by_poll()

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from knock_magic import bars, interrupts, stalls, verdict
+from knock_magic import bars, stalls, verdict
 from knock_magic.curves import Curves
 from knock_magic.event import Metric, Progress
 from knock_magic.guard import guarded
@@ -450,7 +450,6 @@ class Sampler:
         self._news.set()
 
     def _serve(self) -> None:
-        interrupts.leave_to_main_thread()
         news, looked = self._news, time.monotonic()
         while self._thread is threading.current_thread():
             self._drop_ended()

@@ -222,20 +222,6 @@ def test_it_tells_of_an_interrupt(case: str, home: Home, kernel_with_knock: Kern
     assert (knock["event"], knock["error"]) == ("interrupted", None)
 
 
-@linux_only
-def test_its_threads_take_no_interrupt_from_the_main_one(kernel_with_knock: Kernel, phone: Phone) -> None:
-    """The system may hand a process's signal to any thread that takes it; only the main thread wakes by its own."""
-    cell = (
-        "%%knock training\nimport threading\n"
-        "ours = [each for each in threading.enumerate() if each.name.startswith('knock')]\n"
-        "masks = [open(f'/proc/self/task/{each.native_id}/status').read().split('SigBlk:')[1].split()[0] for each in ours]\n"
-        "len(ours), [int(mask, 16) >> 1 & 1 for mask in masks]"
-    )
-
-    assert kernel_with_knock.run(cell).value == "(2, [1, 1])"
-    phone.wait_for(name="training")
-
-
 @pytest.mark.skipif(not NEW, reason="IPython 7 only prints that it was interrupted and ends well")
 def test_it_tells_of_an_interrupted_script_magic(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.start("%%knock script\n%%bash\necho GO\nexec sleep 9")
