@@ -11,7 +11,7 @@ from knock_magic import language
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Mapping, Optional
+    from typing import Any, Callable, Mapping, Optional
 
     from knock_magic.language import Texts
 
@@ -64,7 +64,17 @@ def make_private(folder: str) -> str:
         if not os.path.isdir(folder):
             raise
         _refuse_planted(folder, parent)
+    else:
+        _give_owner(os.chmod, folder, 0o700)
     return folder
+
+
+def _give_owner(change: Callable[[Any, int], None], what: Any, mode: int) -> None:
+    """The mode that was asked for: an umask can take the owner's own rights away."""
+    try:
+        change(what, mode)
+    except OSError:
+        pass  # where modes can't be kept, what is checked next says so
 
 
 def _refuse_planted(folder: str, parent: str) -> None:
@@ -81,10 +91,13 @@ def create_private(path: str) -> None:
         OSError: it can't be made, or it or one of SQLite's files beside it is a link, another's, or open to others.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         pass
     else:
+        if hasattr(os, "fchmod"):
+            _give_owner(os.fchmod, fd, 0o600)
+        os.close(fd)
         if refusal(path, os.lstat(path)):
             os.unlink(path)
             raise _error(unkeepable(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -89,7 +90,9 @@ def _report(run: Run, rules: Mapping[str, Any], heard: Heard) -> None:
 
 
 def _not_started(name: str, error: OSError) -> Ending:
-    missing = isinstance(error, FileNotFoundError)
+    # A folder of PATH that we may not look into says "permission denied", where a shell says that there is none.
+    denied = isinstance(error, PermissionError) and not os.path.dirname(name) and shutil.which(name) is None
+    missing = isinstance(error, FileNotFoundError) or denied
     if missing:
         text = pick({"en": f"{name}: command not found", "ko": f"{name}: 명령을 찾을 수 없어요"})
     else:

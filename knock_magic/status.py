@@ -49,7 +49,11 @@ def _channels(knocker: Knocker, now: float) -> List[str]:
         ]
     reasons = {row["channel"]: row["reason"] for row in _ask(knocker, "aside")}
     last = {row["channel"]: row for row in _ask(knocker, "last")}
-    trouble = [_aside_line(name, knocker.channel(name).bare(reasons.get(name, ""))) for name in sorted(knocker.aside)]
+    trouble = []
+    for name in sorted(knocker.aside):
+        # The outbox may be too busy to answer; who was here when it was refused knows it as well.
+        reason = reasons.get(name) or knocker.last_results.get(name, {}).get("reason") or ""
+        trouble.append(_aside_line(name, knocker.channel(name).bare(reason)))
     for name in names:
         here = knocker.last_results.get(name)
         if here and not here["ok"]:

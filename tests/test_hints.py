@@ -332,7 +332,7 @@ def a_page() -> None:
         ("open files", too_many_files),
         ("memory", lambda: bytearray(sys.maxsize - 1)),
         ("file not found", lambda: os.stat("no/such/file.csv")),
-        ("no program", lambda: subprocess.run(["knock-test-no-such-program"], check=False)),
+        ("no program", lambda: subprocess.run(["knock-test-no-such-program"], check=False, env={"PATH": os.defpath})),
         ("not utf-8", lambda: "한글".encode("cp949").decode("utf-8")),
         ("missing module", lambda: __import__("knock_test_no_such_module")),
         ("missing package", lambda: exec("raise ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')")),

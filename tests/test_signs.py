@@ -510,7 +510,7 @@ def test_an_interpreter_that_is_held_does_not_respond(kernel_with_knock: Kernel,
 def test_a_run_within_a_cell_is_told_of_alone(kernel_with_knock: Kernel, phone: Phone) -> None:
     kernel_with_knock.run(
         "%%knock cell --stall 1s\nimport ctypes, knock, time\nwith knock.run('within', stall='1s'):\n"
-        "    time.sleep(1)\n    ctypes.PyDLL(None).usleep(4_000_000)\n    print('on'); time.sleep(0.5)"
+        "    time.sleep(0.4)\n    ctypes.PyDLL(None).usleep(4_000_000)\n    print('on'); time.sleep(0.5)"
     )
 
     phone.wait_for(name="cell", event="finished")
