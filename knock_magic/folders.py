@@ -11,7 +11,7 @@ from knock_magic import language
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Mapping, Optional
+    from typing import Mapping, Optional
 
     from knock_magic.language import Texts
 
@@ -65,14 +65,15 @@ def make_private(folder: str) -> str:
             raise
         _refuse_planted(folder, parent)
     else:
-        _give_owner(os.chmod, folder, 0o700)
+        _give_owner(folder, 0o700)
     return folder
 
 
-def _give_owner(change: Callable[[Any, int], None], what: Any, mode: int) -> None:
-    """The mode that was asked for: an umask can take the owner's own rights away."""
+def _give_owner(path: str, rights: int) -> None:
+    """The owner's own `rights` to what was just made, if an umask took them away."""
     try:
-        change(what, mode)
+        if os.lstat(path).st_mode & rights != rights:
+            os.chmod(path, rights)
     except OSError:
         pass  # where modes can't be kept, what is checked next says so
 
@@ -91,13 +92,11 @@ def create_private(path: str) -> None:
         OSError: it can't be made, or it or one of SQLite's files beside it is a link, another's, or open to others.
     """
     try:
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         pass
     else:
-        if hasattr(os, "fchmod"):
-            _give_owner(os.fchmod, fd, 0o600)
-        os.close(fd)
+        _give_owner(path, 0o600)
         if refusal(path, os.lstat(path)):
             os.unlink(path)
             raise _error(unkeepable(path))
