@@ -165,7 +165,8 @@ def test_a_training_is_one_message_that_changes_and_its_end_in_the_thread(
     assert {change.path for change in changes} == {"/api/chat.update"}
     assert {change.json["ts"] for change in changes} == {"1503435956.000001"}
     assert "■■■■■□□□□□ 50% (2/4)" in "".join(change.json["text"] for change in changes)
-    assert "loss 0.5 ▼0.5" in "".join(change.json["text"] for change in changes)
+    # Not that of step 2: step 1 may have been on its way when the courier died, and then counts as not told.
+    assert "loss 0.3333 ▼0.17" in "".join(change.json["text"] for change in changes)
     assert (last.json["thread_ts"], last.json["reply_broadcast"]) == ("1503435956.000001", True)
 
     running.run(f"import base64\nknock.send('손실 곡선', picture=base64.b64decode({base64.b64encode(PNG)!r}))")
