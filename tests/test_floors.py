@@ -61,7 +61,18 @@ FLOORS = (
         "plots",
     ),
     # settings, and the files they stand in
-    ("folders", "private_file", "settings_file", "notebook_secrets", "settings", "vault", "mute", "autoload", "pasted"),
+    (
+        "folders",
+        "private_file",
+        "settings_file",
+        "notebook_secrets",
+        "settings",
+        "addresses",
+        "vault",
+        "mute",
+        "autoload",
+        "pasted",
+    ),
     # messages
     ("template", "own_templates", "outline", "attention", "letter", "trust", "smtp", "kakao_codes"),
     # channels

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
 
-from knock_magic import trust
+from knock_magic import addresses, trust
 from knock_magic.channels import base
 from knock_magic.channels.base import retry_after
 from knock_magic.channels.webhook import Webhook
@@ -406,4 +406,4 @@ def test_a_long_name_leaves_room_for_how_it_went_and_how_long_it_took(limit: int
     ],
 )
 def test_the_korean_particle_follows_the_word_and_not_its_brackets(words: str, said: str) -> None:
-    assert base._object(words) == said
+    assert addresses._object(words) == said
