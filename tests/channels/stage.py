@@ -21,9 +21,19 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from knock_magic.event import ErrorInfo, Event
+from knock_magic.template import Message, render
+
 trustme = pytest.importorskip("trustme")
 
 CANARY = "cAnArY"  # in every secret of a contract; it may show up nowhere
+
+
+def message(kind: str = "failed", template: str = "standard", **about: Any) -> Message:
+    """What a channel is given of a training, in Korean."""
+    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
+    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error, "metrics": {"acc": 0.91}}
+    return render(Event(kind, **{"name": "학습", **values, **about}), template, lang="ko")
 
 
 @dataclasses.dataclass

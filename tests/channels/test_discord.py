@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 import warnings
@@ -14,8 +15,9 @@ import pytest
 from knock_magic.channels.discord import Discord
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import ErrorInfo, Event, Picture
-from knock_magic.template import Message, render
+from knock_magic.template import render
 
+from . import stage
 from .stage import CANARY, Answer, Contract, Internet, Request
 
 HOOK = f"https://discord.com/api/webhooks/123456789012345678/{CANARY}-{'x' * 60}"
@@ -60,10 +62,7 @@ CONTRACT = Contract(
 )
 
 
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"val_acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
+message = functools.partial(stage.message, metrics={"val_acc": 0.91})
 
 
 def error_of(answer: Answer, internet: Internet) -> DeliveryError:

@@ -10,10 +10,9 @@ import pytest
 from knock_magic.channels import dooray
 from knock_magic.channels.dooray import Dooray
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
+from knock_magic.event import ErrorInfo
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 HOOK = f"https://hook.dooray.com/services/1234567890123456789/1234567890123456780/{CANARY}0123456789abcd"
 MENTION = '(dooray://1234567890123456789/members/1234567890123456789 "member")'
@@ -48,12 +47,6 @@ CONTRACT = Contract(
         ("nothing", Answer(200, ""), True),
     ],
 )
-
-
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, "학습", **{**values, **about}), lang="ko")
 
 
 def test_a_headline_and_coloured_blocks_of_facts_and_the_error(internet: Internet) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List
+from typing import List
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,9 +11,9 @@ import pytest
 from knock_magic.channels.googlechat import GoogleChat
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
+from knock_magic.template import render
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 HOOK = f"https://chat.googleapis.com/v1/spaces/AAAA/messages?key={CANARY}-key-0123456789&token={CANARY}-token-01234%3D"
 
@@ -42,12 +42,6 @@ CONTRACT = Contract(
     alive=alive,
     inside=[("nothing", Answer(200, ""), True), ("no message", Answer(200, {"name": "other"}), True)],
 )
-
-
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
 
 
 def error_of(answer: Answer, internet: Internet) -> DeliveryError:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List
+from typing import List
 
 import pytest
 
 from knock_magic.channels.jandi import Jandi
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
+from knock_magic.event import ErrorInfo
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 HOOK = f"https://wh.jandi.com/connect-api/webhook/12345678/{CANARY}0123456789abcdef"
 
@@ -28,12 +27,6 @@ def alive(request: Request) -> List[str]:
 
 
 CONTRACT = Contract(settings={"webhook_url": HOOK}, read=read, alive=alive)
-
-
-def message(kind: str = "failed", template: str = "standard", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, "학습", **{**values, **about}), template, lang="ko")
 
 
 def test_a_headline_a_row_for_each_fact_and_the_error(internet: Internet) -> None:

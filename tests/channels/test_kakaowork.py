@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Dict, List
 
@@ -9,9 +10,8 @@ import pytest
 
 from knock_magic.channels.kakaowork import Kakaowork
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
 
+from . import stage
 from .stage import CANARY, Answer, Contract, Internet, Request
 
 HOOK = f"https://kakaowork.com/bots/hook/{CANARY}0123456789abcdef0123456789"
@@ -52,10 +52,7 @@ CONTRACT = Contract(
 )
 
 
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error}
-    return render(Event(kind, "학습", **{**values, **about}), lang="ko")
+message = functools.partial(stage.message, metrics={})
 
 
 def bot() -> Kakaowork:

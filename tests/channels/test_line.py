@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
-from typing import Any, List
+from typing import List
 
 import pytest
 
 from knock_magic import delivery
 from knock_magic.channels.line import Line
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
+from knock_magic.event import Event
 from knock_magic.wording import LINES
 
+from . import stage
 from .stage import CANARY, Answer, Contract, Internet, Request
 
 TOKEN = f"{CANARY}/" + "a1B2+/" * 25 + "1O/w1cDnyilFU="
@@ -50,10 +51,7 @@ def line() -> Line:
     return Line(token=TOKEN, to=ME)
 
 
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error}
-    return render(Event(kind, "학습", **{**values, **about}), lang="ko")
+message = functools.partial(stage.message, metrics={})
 
 
 def error_of(answer: Answer, internet: Internet) -> DeliveryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 import sys
@@ -13,9 +14,8 @@ import pytest
 
 from knock_magic.channels.lineworks import OAUTH_TOKEN, Lineworks
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
 
+from . import stage
 from .stage import CANARY, Answer, Contract, Internet, Request
 
 hashes = pytest.importorskip("cryptography.hazmat.primitives.hashes")
@@ -78,10 +78,7 @@ CONTRACT = Contract(
 )
 
 
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error}
-    return render(Event(kind, "학습", **{**values, **about}), lang="ko")
+message = functools.partial(stage.message, metrics={})
 
 
 TEXT = "❌ 학습 실패했어요 · 1분\nValueError: loss is nan\ncell, 3, <\u200bmodule>"

@@ -21,10 +21,9 @@ from conftest import Home
 
 from knock_magic.channels.matrix import Matrix
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event, Picture
-from knock_magic.template import Message, render
+from knock_magic.event import ErrorInfo, Picture
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 ROOM = "!AbCdEf:example.org"
 PNG = base64.b64decode(
@@ -58,12 +57,6 @@ CONTRACT = Contract(
     inside=[("nothing", Answer(200, ""), True), ("no event", Answer(200, {}), True)],
     below=lambda request: request.json.get("m.relates_to", {}).get("rel_type") == "m.thread",
 )
-
-
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
 
 
 def error_of(channel: Matrix) -> DeliveryError:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import re
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import pytest
 
 from knock_magic.channels.mattermost import Mattermost
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import ErrorInfo, Event, Picture
-from knock_magic.template import Message, render
+from knock_magic.template import render
 
+from . import stage
 from .stage import CANARY, Answer, Contract, Internet, Request
 
 HOOK = f"https://chat.example.com/hooks/{CANARY}xxxxxxxxxxxxxxxxxxxx"
@@ -62,10 +64,7 @@ CONTRACT = Contract(
 )
 
 
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"val_acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
+message = functools.partial(stage.message, metrics={"val_acc": 0.91})
 
 
 def error_of(channel: Mattermost, answer: Answer, internet: Internet) -> DeliveryError:

@@ -11,10 +11,9 @@ import pytest
 
 from knock_magic.channels.ntfy import Ntfy
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event, Picture
-from knock_magic.template import Message, render
+from knock_magic.event import Picture
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 TOPIC = f"knock-{CANARY}-8f3kq2x7"
 
@@ -50,12 +49,6 @@ CONTRACT = Contract(
     alive=alive,
     inside=[("nothing", Answer(200, ""), True), ("another event", Answer(200, {"event": "open"}), True)],
 )
-
-
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
 
 
 def error_of(answer: Answer, internet: Internet) -> DeliveryError:

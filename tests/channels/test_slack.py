@@ -13,10 +13,9 @@ import pytest
 
 from knock_magic.channels.slack import Slack
 from knock_magic.errors import DeliveryError, SettingsError
-from knock_magic.event import ErrorInfo, Event, Picture
-from knock_magic.template import Message, render
+from knock_magic.event import ErrorInfo, Picture
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 HOOK = f"https://hooks.slack.com/services/T00000000/B00000000/{CANARY}xxxxxxxxxxxxxxxxxx"
 TOKEN = f"xoxb-{CANARY}-0123456789"
@@ -97,12 +96,6 @@ def hook() -> Slack:
 
 def bot() -> Slack:
     return Slack(token=TOKEN, channel="C0123456789")
-
-
-def message(kind: str = "failed", template: str = "standard", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"started_at": 0.0, "ended_at": 60.0, "duration_s": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, "학습", **{**values, **about}), template, lang="ko")
 
 
 def error_of(sender: Slack) -> DeliveryError:

@@ -10,9 +10,9 @@ import pytest
 from knock_magic.channels.teams import Teams
 from knock_magic.errors import DeliveryError, SettingsError
 from knock_magic.event import ErrorInfo, Event
-from knock_magic.template import Message, render
+from knock_magic.template import render
 
-from .stage import CANARY, Answer, Contract, Internet, Request
+from .stage import CANARY, Answer, Contract, Internet, Request, message
 
 HOOK = (
     "https://default1234.56.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/"
@@ -50,12 +50,6 @@ CONTRACT = Contract(
     alive=alive,
     inside=[("an error", refused(200, "WorkflowNotFound"), True), ("no body", Answer(204), True)],
 )
-
-
-def message(kind: str = "failed", **about: Any) -> Message:
-    error = ErrorInfo("ValueError", "loss is nan", "cell, 3, <module>") if kind == "failed" else None
-    values = {"name": "학습", "started_at": 0.0, "ended_at": 60.0, "error": error, "metrics": {"acc": 0.91}}
-    return render(Event(kind, **{"duration_s": 60.0, **values, **about}), lang="ko")
 
 
 def error_of(answer: Answer, internet: Internet) -> DeliveryError:
