@@ -10,11 +10,12 @@ from knock_magic.channels.base import Channel
 from knock_magic.event import ErrorInfo, Event, Progress
 from knock_magic.knocker import Knocker
 from knock_magic.language import pick
+from knock_magic.rules import OUTCOMES
 from knock_magic.template import NAMES, WITH_SOURCE, Choice, render
 from knock_magic.tracebacks import INDENT
 
 MAIN = ("finished", "failed", "died")
-ALL = ("finished", "failed", "interrupted", "died", "stalled", "progress")
+ALL = OUTCOMES
 
 _FRAMES = (
     ("cell, line 12, in <module>", "train(model, loader)"),

@@ -295,6 +295,8 @@ def test_settings_can_be_taken_out_again(open_panel: Open, phone: Phone, tmp_pat
     one = panel.channels.open_channel
     assert one
 
+    one.forget_button.click()  # which asks
+    assert one.draft.is_stored("url")
     one.forget_button.click()
 
     assert settings(tmp_path) == {"channels": {}, "to": []}

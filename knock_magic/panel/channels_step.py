@@ -143,7 +143,7 @@ class OneChannel:
         self.answer = Answer(say("before test"))
         self.test_button = button(say("test"), self.test, "k-main")
         self.anyway = button(say("save anyway"), self.save_anyway, "k-quiet")
-        self.forget_button = button(say("forget"), self.forget, "k-quiet")
+        self.forget_button = button(say("forget"), self._ask_to_forget, "k-quiet")
         self.use = tick(say("use it"), name in draft.in_use(knocker), self._switch)
         self.onward = button(say("onward", step=say("message")), onward, "k-quiet")
         show(self.anyway, False)
@@ -177,6 +177,7 @@ class OneChannel:
         self.use.value = self.name in draft.in_use(self._knocker)
         self._is_drawing = False
         show(self.use, not self.draft.missing())
+        self.forget_button.description = say("forget")
         show(self.forget_button, self._knocker.configuration.is_in_file(self.name))
 
     def _typed(self) -> None:
@@ -272,6 +273,13 @@ class OneChannel:
         for name in self.form.fields:
             if ("_" in name or name in ("token", "password")) and re.search(rf"(?<!\w){name}(?![A-Za-z0-9_])", reason):
                 self.form.mark(name, say("look here"))
+
+    def _ask_to_forget(self) -> None:
+        """The second click does it: a key that is gone has to be obtained anew."""
+        if self.forget_button.description == say("forget"):
+            self.forget_button.description = say("forget sure")
+        else:
+            self.forget()
 
     def forget(self) -> None:
         """Take the channel's settings out of the file."""

@@ -61,6 +61,7 @@ WORDS: Dict[str, Dict[str, str]] = {
     "test again": {"en": "Test again", "ko": "다시 테스트"},
     "save anyway": {"en": "Save all the same", "ko": "그래도 저장"},
     "forget": {"en": "Remove its settings", "ko": "설정 지우기"},
+    "forget sure": {"en": "Really remove them?", "ko": "정말 지울까요?"},
     "use it": {"en": "Knock here", "ko": "이 채널로 알림 받기"},
     "before test": {"en": "The test sends a real knock.", "ko": "테스트를 누르면 알림이 하나 도착해요."},
     "look at fields": {
